@@ -1,0 +1,193 @@
+"""One settings file. What a person may change is read in `automate.env`."""
+
+from __future__ import annotations
+
+import ipaddress
+from datetime import timedelta
+from urllib.parse import urlsplit
+
+from automate import env
+from automate.bootstrap import ensure_keys
+
+BASE_DIR = env.BASE_DIR
+env.load_file(BASE_DIR / ".env")
+VAR_DIR = env.var_dir()
+
+DEBUG = env.read("DEBUG")
+DATABASES = {"default": env.database(env.database_url())}
+SQLITE = DATABASES["default"]["ENGINE"].endswith("sqlite3")
+ensure_keys(sqlite=SQLITE)
+
+SECRET_KEY = env.read("SECRET_KEY")
+FIELD_ENCRYPTION_KEYS = env.read("FIELD_ENCRYPTION_KEYS")
+PUBLIC_URL = env.read("AUTOMATE_PUBLIC_URL").rstrip("/")
+ALLOWED_HOSTS = [*env.read("ALLOWED_HOSTS"), urlsplit(PUBLIC_URL).hostname or "localhost"]
+CSRF_TRUSTED_ORIGINS = env.read("CSRF_TRUSTED_ORIGINS")
+
+# --- database ---------------------------------------------------------------
+# CONN_MAX_AGE above 0 everywhere: django-q2 closes old connections at each broker
+# call, and reconnecting cost the edge seven eighths of its rate (docs/adr/0001).
+DATABASES["default"]["CONN_MAX_AGE"] = 3600
+DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
+if SQLITE:
+    VAR_DIR.mkdir(parents=True, exist_ok=True)
+    DATABASES["default"]["OPTIONS"] = {
+        "transaction_mode": "IMMEDIATE",
+        "timeout": 20,
+        # FULL: NORMAL in WAL loses commits at power loss, and with them events
+        # that were answered 202.
+        "init_command": (
+            "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; "
+            "PRAGMA foreign_keys=ON; PRAGMA cache_size=-16000;"
+        ),
+    }
+    DATABASES["default"]["TEST"] = {"NAME": str(VAR_DIR / "test.sqlite3")}
+else:
+    DATABASES["default"].setdefault("OPTIONS", {}).setdefault("connect_timeout", 10)
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# --- the engine -------------------------------------------------------------
+WORKERS = max(2, env.read("AUTOMATE_WORKERS"))
+THREADS = env.read("AUTOMATE_THREADS")
+WEB_PROCESSES = env.read("AUTOMATE_WEB")
+LEASE = env.read("AUTOMATE_LEASE") or (60.0 if SQLITE else 15.0)
+HEARTBEAT = env.read("AUTOMATE_HEARTBEAT")
+GRACE = env.read("AUTOMATE_GRACE")
+POLL = env.read("AUTOMATE_POLL") or (0.05 if SQLITE else 0.5)
+LISTEN = env.read("AUTOMATE_LISTEN") and not SQLITE
+DRAIN_MEMORY = env.read("AUTOMATE_DRAIN_MEMORY")
+RETENTION_DAYS = env.read("AUTOMATE_RETENTION_DAYS")
+MAX_BODY = env.read("AUTOMATE_MAX_BODY")
+MAX_RESPONSE = env.read("AUTOMATE_MAX_RESPONSE")
+ALLOWED_NETWORKS = [
+    ipaddress.ip_network(item) for item in env.read("AUTOMATE_ALLOWED_NETWORKS")
+]
+TRUSTED_PROXIES = [
+    ipaddress.ip_network(item) for item in env.read("AUTOMATE_TRUSTED_PROXIES")
+]
+
+Q_CLUSTER = {
+    "name": "automate",
+    "orm": "default",
+    "broker_class": "runs.broker.Broker",
+    "workers": WORKERS,
+    # Ordinary tasks are short. Drains carry a timeout of their own (-1).
+    "timeout": 300,
+    "retry": 360,
+    "max_attempts": 5,
+    "ack_failures": True,
+    "poll": 0.5,
+    "bulk": 1,
+    "queue_limit": WORKERS,
+    "save_limit": 250,
+    "max_rss": DRAIN_MEMORY * 1024,
+    "catch_up": False,
+    "log_level": "WARNING",
+    "label": "Background tasks",
+}
+
+# --- Django -----------------------------------------------------------------
+INSTALLED_APPS = [
+    "automate.accounts",
+    "workflows",
+    "runs",
+    "webhooks",
+    "django.contrib.admin.apps.SimpleAdminConfig",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "rest_framework",
+    # After `runs`, whose `qcluster` command takes the place of django-q2's.
+    "django_q",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+ROOT_URLCONF = "automate.urls"
+WSGI_APPLICATION = "automate.wsgi.application"
+APPEND_SLASH = False
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+AUTH_USER_MODEL = "accounts.User"
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
+LOGIN_URL = "admin:login"
+LANGUAGE_CODE = "en"
+TIME_ZONE = "UTC"
+USE_TZ = True
+USE_I18N = True
+STATIC_URL = "/static/"
+STATIC_ROOT = VAR_DIR / "static"
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+}
+MEDIA_ROOT = VAR_DIR / "media"
+vars().update(env.email())
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "EXCEPTION_HANDLER": "automate.api.exception_handler",
+    "UNAUTHENTICATED_USER": None,
+}
+
+# --- security ---------------------------------------------------------------
+HTTPS = PUBLIC_URL.startswith("https://")
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_AGE = int(timedelta(hours=12).total_seconds())
+SECURE_HSTS_SECONDS = 31536000 if HTTPS else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = False
+SECURE_SSL_REDIRECT = False  # the proxy's work: plain HTTP stays inside
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+if TRUSTED_PROXIES:
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+DATA_UPLOAD_MAX_MEMORY_SIZE = 25 * 1024 * 1024
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {
+        "plain": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"},
+    },
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "plain"}},
+    "root": {"handlers": ["stderr"], "level": "WARNING"},
+    "loggers": {
+        name: {"level": env.read("AUTOMATE_LOG_LEVEL")}
+        for name in ("automate", "workflows", "runs", "webhooks")
+    },
+}
