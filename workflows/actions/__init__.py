@@ -1,0 +1,1 @@
+"""Step kinds: one module each, registered by a decorator; see `base.py`."""

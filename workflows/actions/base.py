@@ -1,0 +1,191 @@
+"""The contract of a step kind, and the registry of those that exist."""
+
+from __future__ import annotations
+
+import importlib
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from importlib.metadata import entry_points
+from threading import RLock
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar
+
+from workflows.actions.outcomes import Outcome
+
+if TYPE_CHECKING:
+    from automate.lib.clock import Clock
+    from automate.lib.net import Request, Response
+    from automate.lib.redaction import Redactor
+
+ENTRY_POINT_GROUP = "automate.actions"
+BUILT_IN = ("delay", "http_request", "set")
+
+
+class HttpSender(Protocol):
+    """The guarded client, as far as an action sees it."""
+
+    def send(self, request: Request) -> Response: ...
+
+
+@dataclass(frozen=True, slots=True)
+class RunInfo:
+    """What an action may know about the run that it serves."""
+
+    id: str
+    workflow: str = ""
+    version: int = 0
+    traceparent: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionData:
+    """A connection, decrypted for one step; `credentials` depends on `kind`.
+
+    bearer: {"token"}; basic: {"username", "password"}; header: {"name", "value"}.
+    """
+
+    name: str
+    kind: str
+    base_url: str = ""
+    allowed_hosts: frozenset[str] = frozenset()
+    credentials: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """All that a step may use while it executes.
+
+    `config` is rendered and may hold secrets, hence not printed; `attempt` counts from
+    1; `timeout` is the total time allowed in seconds; `allowed_hosts` are those of the
+    secrets used (empty: any); `retry_on` is the step's own `retry.retry_on`;
+    `max_response` is AUTOMATE_MAX_RESPONSE in bytes.
+    """
+
+    config: Mapping[str, Any] = field(repr=False)
+    idempotency_key: str
+    attempt: int
+    timeout: float
+    http: HttpSender
+    clock: Clock
+    redactor: Redactor
+    run: RunInfo
+    node_id: str
+    connection: ConnectionData | None = None
+    allowed_hosts: frozenset[str] = frozenset()
+    retry_on: tuple[int | str, ...] | None = None
+    max_response: int = 1024 * 1024
+
+
+class Action(ABC):
+    """A step kind: stateless, one instance a process, called from many threads.
+
+    `config_schema` is JSON Schema 2020-12 of the config, an object that refuses
+    additional properties and titles each of its own; any place in it may also hold a
+    template. `secret_fields` are the places below which `secrets.NAME` may be used
+    ("headers", "signing.secret"). `sends` says that it talks to the network,
+    `render` that the engine renders the config before `execute`, `extra_roots` which
+    further template roots (`item`, `index`) its config may name. `retry` and
+    `timeout` override the engine's defaults for this kind.
+    """
+
+    kind: ClassVar[str]
+    label: ClassVar[str]
+    description: ClassVar[str] = ""
+    config_schema: ClassVar[Mapping[str, Any]]
+    ports: ClassVar[tuple[str, ...]] = ("success", "failure")
+    sends: ClassVar[bool] = False
+    render: ClassVar[bool] = True
+    secret_fields: ClassVar[tuple[str, ...]] = ()
+    extra_roots: ClassVar[tuple[str, ...]] = ()
+    retry: ClassVar[Mapping[str, Any] | None] = None
+    timeout: ClassVar[float | None] = None
+
+    @abstractmethod
+    def execute(self, context: Context) -> Outcome:
+        """Do the work and say how it went; bookkeeping is the engine's."""
+
+    def ports_for(self, config: Mapping[str, Any]) -> tuple[str, ...]:  # noqa: ARG002 - switch's ports depend on it
+        """The ports that a connection from a step with this config may name."""
+        return self.ports
+
+    def check(self, config: Mapping[str, Any]) -> Iterable[tuple[str, str]]:  # noqa: ARG002 - a hook
+        """What the schema cannot say: pairs of place in the config and message.
+
+        Called with configs that fit the schema; strings may still be templates.
+        """
+        return ()
+
+
+class UnknownAction(KeyError):
+    """No step kind of this name is registered."""
+
+    def __str__(self) -> str:
+        return f"unknown step type {self.args[0]!r}"
+
+
+class ActionLoadError(RuntimeError):
+    """An action cannot be registered; the message names it and says why."""
+
+
+_actions: dict[str, Action] = {}
+_lock = RLock()
+_loaded = False
+
+A = TypeVar("A", bound=type[Action])
+
+
+def register(action: A) -> A:
+    """Class decorator: make the step kind known; raises ActionLoadError."""
+    kind = getattr(action, "kind", "")
+    if not kind or not getattr(action, "label", ""):
+        raise ActionLoadError(f"{action.__qualname__} needs a kind and a label")
+    if action.config_schema.get("additionalProperties") is not False:
+        raise ActionLoadError(
+            f"the config_schema of {kind!r} needs additionalProperties: false"
+        )
+    with _lock:
+        known = _actions.get(kind)
+        if known is not None and type(known).__qualname__ != action.__qualname__:
+            raise ActionLoadError(
+                f"the step type {kind!r} of {action.__module__} is already "
+                f"registered by {type(known).__module__}"
+            )
+        _actions[kind] = action()
+    return action
+
+
+def _load() -> None:
+    global _loaded
+    if _loaded:
+        return
+    with _lock:
+        if _loaded:
+            return
+        for name in BUILT_IN:
+            importlib.import_module(f"workflows.actions.{name}")
+        for entry in entry_points(group=ENTRY_POINT_GROUP):
+            try:
+                entry.load()
+            except Exception as error:
+                raise ActionLoadError(
+                    f"the entry point {entry.name!r} ({entry.value}) of "
+                    f"{ENTRY_POINT_GROUP} cannot be loaded: {error}"
+                ) from error
+        _loaded = True
+
+
+def get(kind: str) -> Action:
+    """The action of this kind; raises UnknownAction."""
+    _load()
+    try:
+        return _actions[kind]
+    except KeyError:
+        raise UnknownAction(kind) from None
+
+
+def all_actions() -> Mapping[str, Action]:
+    """Every registered action by kind, plugins included, sorted by kind."""
+    _load()
+    with _lock:
+        return MappingProxyType(dict(sorted(_actions.items())))
