@@ -18,6 +18,7 @@ _TEXTS = re.compile(r'"(?:[^"\\]++|\\.)*+(?:"|\Z)', re.DOTALL)
 _NOT_BRACKETS = re.compile(r"[^][{}]+")
 _ESCAPED_SURROGATE = re.compile(r"\\u[dD][89abAB]|\\u[dD][c-fC-F]")
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+_ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 _MAX_BITS = math.floor(MAX_DIGITS * math.log2(10))
 
 
@@ -58,7 +59,7 @@ def dumps(value: Any) -> str:
 
     Raises ValueError for NaN and infinities, TypeError for what JSON has no form of.
     """
-    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    return _ENCODER.encode(value)
 
 
 def storable(value: Any) -> Any:
