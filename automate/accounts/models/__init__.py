@@ -1,0 +1,8 @@
+"""Who may do what: users, teams, API keys, and the audit of their changes."""
+
+from automate.accounts.models.api_key import ApiKey, Scope
+from automate.accounts.models.audit import AuditEntry
+from automate.accounts.models.team import Team
+from automate.accounts.models.user import User
+
+__all__ = ["ApiKey", "AuditEntry", "Scope", "Team", "User"]

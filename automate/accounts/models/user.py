@@ -1,0 +1,82 @@
+"""A person, known by an e-mail address."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
+from django.contrib.auth.models import PermissionsMixin
+from django.db import models
+from django.db.models.functions import Lower
+
+from automate.accounts.models.team import Team
+from automate.lib.ids import uuid7
+
+
+class UserManager(BaseUserManager["User"]):
+    """Makes users by e-mail address; addresses are compared without case."""
+
+    def create_user(
+        self, email: str, password: str | None = None, **fields: Any
+    ) -> User:
+        """A saved user. Raises ValueError without an address."""
+        if not email:
+            msg = "A user needs an e-mail address."
+            raise ValueError(msg)
+        user = self.model(email=self.normalize_email(email).strip(), **fields)
+        user.set_password(password)
+        user.save(using=self._db)
+        return user
+
+    def create_superuser(
+        self, email: str, password: str | None = None, **fields: Any
+    ) -> User:
+        """A saved user who may do everything."""
+        return self.create_user(
+            email, password, is_staff=True, is_superuser=True, **fields
+        )
+
+    def get_by_natural_key(self, username: str | None) -> User:
+        """The user with this address, whatever its case."""
+        return self.get(email__iexact=username)
+
+
+class User(AbstractBaseUser, PermissionsMixin):
+    """A person who signs in with an e-mail address."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    email = models.EmailField("e-mail address", unique=True)
+    name = models.CharField(max_length=150, blank=True)
+    teams = models.ManyToManyField(Team, blank=True, related_name="members")
+    is_staff = models.BooleanField(
+        "may open the admin", default=False, help_text="Can sign in to this site."
+    )
+    is_active = models.BooleanField(
+        "active",
+        default=True,
+        help_text="Unset this instead of deleting the account.",
+    )
+    date_joined = models.DateTimeField(auto_now_add=True)
+
+    objects = UserManager()
+
+    EMAIL_FIELD = "email"
+    USERNAME_FIELD = "email"
+    REQUIRED_FIELDS: list[str] = []
+
+    class Meta:
+        ordering = ("email",)
+        constraints = (
+            models.UniqueConstraint(Lower("email"), name="user_email_ci_unique"),
+        )
+
+    def __str__(self) -> str:
+        return self.email
+
+    def get_full_name(self) -> str:
+        """The name that pages greet with."""
+        return self.name or self.email
+
+    def get_short_name(self) -> str:
+        """The name that the admin's header shows."""
+        return self.name or self.email

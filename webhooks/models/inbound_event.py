@@ -1,0 +1,78 @@
+"""Events that did not become a run, and why."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.db.models.functions import Now
+
+from workflows.models import Trigger
+
+
+class InboundEvent(models.Model):
+    """An event that did not become a run.
+
+    A sender who proved who it is gets a row of its own. Unproven senders (unknown
+    key, bad signature) are counted: one row per trigger, reason and minute.
+    """
+
+    class Reason(models.TextChoices):
+        DUPLICATE = "duplicate"
+        FILTERED = "filtered"
+        UNKNOWN_KEY = "unknown_key", "unknown key"
+        BAD_SIGNATURE = "bad_signature", "bad signature"
+        EXPIRED = "expired", "expired signature"
+        METHOD = "method", "method not allowed"
+        INACTIVE = "inactive", "trigger inactive"
+        ARCHIVED = "archived", "workflow archived"
+        TOO_LARGE = "too_large", "too large"
+        ENCODED = "encoded", "encoded body"
+        MALFORMED = "malformed"
+        KEY_REUSED = "key_reused", "key with another body"
+        RATE_LIMITED = "rate_limited", "over the limit"
+
+    trigger = models.ForeignKey(
+        Trigger,
+        models.CASCADE,
+        null=True,
+        blank=True,
+        related_name="inbound_events",
+        db_index=False,
+    )
+    reason = models.CharField(max_length=20, choices=Reason.choices)
+    status = models.PositiveSmallIntegerField(help_text="The HTTP status it got.")
+    detail = models.TextField(blank=True)
+    event_id = models.CharField(max_length=200, blank=True)
+    first_run_id = models.UUIDField(null=True, blank=True)
+    source_ip = models.GenericIPAddressField(null=True, blank=True)
+    size = models.PositiveIntegerField(default=0, help_text="Bytes.")
+    count = models.PositiveIntegerField(default=1)
+    minute = models.DateTimeField(
+        null=True, blank=True, help_text="Set where senders are counted, not kept."
+    )
+    at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        ordering = ("-id",)
+        constraints = (
+            # Counts unproven senders in one row a minute.
+            models.UniqueConstraint(
+                fields=("trigger", "reason", "minute"),
+                name="inbound_counted_unique",
+                condition=models.Q(minute__isnull=False),
+            ),
+            # The same for unknown keys, which have no trigger (NULLs never conflict).
+            models.UniqueConstraint(
+                fields=("reason", "minute"),
+                name="inbound_strangers_unique",
+                condition=models.Q(minute__isnull=False, trigger=None),
+            ),
+        )
+        indexes = (
+            # The admin's list by date, and purge.
+            models.Index(fields=("at",), name="inbound_at"),
+            # "What did this trigger turn away?"
+            models.Index(fields=("trigger", "-id"), name="inbound_trigger"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.reason} ({self.status})"

@@ -1,0 +1,75 @@
+"""A connection: how to reach and sign in to another system."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.db.models import Q
+
+from automate.accounts.models import Team
+from automate.lib.encryption import EncryptedJSONField
+from automate.lib.ids import uuid7
+
+
+class Connection(models.Model):
+    """Another system's address and credentials, named by steps."""
+
+    class Kind(models.TextChoices):
+        BEARER = "bearer", "Bearer token"
+        BASIC = "basic", "User and password"
+        HEADER = "header", "A header"
+
+    class Status(models.TextChoices):
+        ACTIVE = "active"
+        INACTIVE = "inactive"
+        ERROR = "error"
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    team = models.ForeignKey(
+        Team,
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="connections",
+        help_text="Empty: shared with every team.",
+    )
+    name = models.SlugField(max_length=100)
+    kind = models.CharField(max_length=40, choices=Kind.choices)
+    base_url = models.URLField(blank=True)
+    allowed_hosts = models.JSONField(
+        default=list,
+        blank=True,
+        help_text="Hosts that get the credentials. Empty: the base URL's host.",
+    )
+    credentials = EncryptedJSONField(
+        help_text='bearer: {"token"}; basic: {"username", "password"}; '
+        'header: {"name", "value"}.'
+    )
+    status = models.CharField(
+        max_length=10, choices=Status.choices, default=Status.ACTIVE
+    )
+    last_checked_at = models.DateTimeField(null=True, blank=True, editable=False)
+    last_synced_at = models.DateTimeField(null=True, blank=True, editable=False)
+    breaker = models.JSONField(default=dict, blank=True, editable=False)
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        ordering = ("name",)
+        constraints = (
+            models.UniqueConstraint(
+                fields=("team", "name"), name="connection_name_unique"
+            ),
+            # NULLs never conflict: shared names need a rule of their own.
+            models.UniqueConstraint(
+                fields=("name",),
+                name="connection_shared_name_unique",
+                condition=Q(team=None),
+            ),
+            models.CheckConstraint(
+                name="connection_reaches_somewhere",
+                condition=~Q(base_url="") | ~Q(allowed_hosts=[]),
+            ),
+        )
+
+    def __str__(self) -> str:
+        return self.name

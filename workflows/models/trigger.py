@@ -1,0 +1,64 @@
+"""A trigger: what starts a workflow."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.db.models import Q
+
+from automate.lib.encryption import EncryptedJSONField
+from automate.lib.ids import new_key, uuid7
+from workflows.models.workflow import Workflow
+
+
+class Trigger(models.Model):
+    """What starts a workflow: a webhook, the API, a person, later a schedule."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    workflow = models.ForeignKey(Workflow, models.CASCADE, related_name="triggers")
+    kind = models.CharField(max_length=50)
+    is_active = models.BooleanField("active", default=True)
+    config = models.JSONField(default=dict, blank=True)
+    start = models.JSONField(
+        default=list,
+        blank=True,
+        help_text="Ids of the steps it starts. Empty: every step without a "
+        "connection into it.",
+    )
+    node_id = models.CharField(
+        max_length=100, blank=True, help_text="Its id in the definition, if it has one."
+    )
+    key = models.CharField(
+        max_length=64,
+        unique=True,
+        default=new_key,
+        editable=False,
+        help_text="The unguessable part of the webhook's address.",
+    )
+    path = models.CharField(
+        max_length=200, null=True, blank=True, unique=True  # noqa: DJ001
+    )
+    secret = EncryptedJSONField("signing secret", null=True, blank=True)
+    previous_secret = EncryptedJSONField(null=True, blank=True, editable=False)
+    previous_secret_expires_at = models.DateTimeField(
+        null=True, blank=True, editable=False
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        ordering = ("created_at",)
+        constraints = (
+            models.CheckConstraint(
+                name="trigger_path_shape",
+                condition=Q(path=None)
+                | (~Q(path="") & ~Q(path__startswith="/") & Q(kind="webhook")),
+            ),
+            models.CheckConstraint(
+                name="trigger_previous_secret_expires",
+                condition=Q(previous_secret=None)
+                | Q(previous_secret_expires_at__isnull=False),
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.kind} of {self.workflow}"
