@@ -1,0 +1,25 @@
+"""What validation needs to know of a step kind."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Protocol
+
+
+class ActionInfo(Protocol):
+    """A step kind as the definition sees it; `workflows.actions.base.Action` fits.
+
+    Places in `secret_fields` are relative to the config: "headers" covers all below.
+    """
+
+    @property
+    def kind(self) -> str: ...
+    @property
+    def config_schema(self) -> Mapping[str, Any]: ...
+    @property
+    def secret_fields(self) -> tuple[str, ...]: ...
+    @property
+    def extra_roots(self) -> tuple[str, ...]: ...
+
+    def ports_for(self, config: Mapping[str, Any]) -> tuple[str, ...]: ...
+    def check(self, config: Mapping[str, Any]) -> Iterable[tuple[str, str]]: ...

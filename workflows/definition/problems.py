@@ -1,0 +1,80 @@
+"""What is wrong with a definition, and where."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+
+_BARE_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*\Z")
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Problem:
+    """`path` is the place in the document (`nodes[0].config.url`; "" is the whole)."""
+
+    path: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.message}" if self.path else self.message
+
+
+class DefinitionError(ValueError):
+    """A document that is not a definition; `problems` tells all at once."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("; ".join(map(str, self.problems)))
+
+
+def place(base: str, *keys: str | int) -> str:
+    """The place below `base`: `place("nodes", 0, "id")` is `nodes[0].id`."""
+    path = base
+    for key in keys:
+        if isinstance(key, int):
+            path += f"[{key}]"
+        elif _BARE_KEY.match(key):
+            path += f".{key}" if path else key
+        else:
+            path += f'["{shorten(key)}"]'
+    return path
+
+
+def shorten(text: str, limit: int = 60) -> str:
+    """At most `limit` characters of a text, for quoting in a message."""
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def suggest(word: object, known: Iterable[str]) -> str:
+    """`; did you mean "x"?` when a known word is near, otherwise nothing."""
+    if not isinstance(word, str):
+        return ""
+    names = list(known)
+    lowered = {name.lower().replace("-", "_"): name for name in names}
+    plain = word[:100].lower().replace("-", "_")
+    near = difflib.get_close_matches(plain, list(lowered), n=1, cutoff=0.6)
+    if not near or lowered[near[0]] == word:
+        return ""
+    return f'; did you mean "{lowered[near[0]]}"?'
+
+
+def listed(names: Collection[str], limit: int = 30) -> str:
+    """Names for a sentence: sorted, comma separated, cut when there are many."""
+    ordered = sorted(names)
+    more = f" and {len(ordered) - limit} more" if len(ordered) > limit else ""
+    return ", ".join(ordered[:limit]) + more
+
+
+_NUMBER = re.compile(r"\[(\d+)\]")
+
+
+def in_order(problems: Iterable[Problem]) -> list[Problem]:
+    """Without repetition, in the order of the document's lists."""
+
+    def key(problem: Problem) -> tuple[str, str]:
+        padded = _NUMBER.sub(lambda found: f"[{int(found[1]):09}]", problem.path)
+        return padded, problem.message
+
+    return sorted(set(problems), key=key)
