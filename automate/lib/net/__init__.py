@@ -1,0 +1,17 @@
+"""Outgoing HTTP: only to permitted addresses, under a deadline, with capped answers."""
+
+from automate.lib.net.client import Client
+from automate.lib.net.errors import Kind, NetError
+from automate.lib.net.guard import Policy
+from automate.lib.net.message import Request, Response
+from automate.lib.net.session import guarded_session
+
+__all__ = [
+    "Client",
+    "Kind",
+    "NetError",
+    "Policy",
+    "Request",
+    "Response",
+    "guarded_session",
+]
