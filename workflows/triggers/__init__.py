@@ -1,0 +1,1 @@
+"""Trigger kinds: one module each, registered by a decorator; see `base.py`."""
