@@ -123,7 +123,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'ordering': ('created_at',),
-                'constraints': [models.CheckConstraint(condition=models.Q(('path', None), models.Q(models.Q(('path', ''), _negated=True), models.Q(('path__startswith', '/'), _negated=True), ('kind', 'webhook')), _connector='OR'), name='trigger_path_shape'), models.CheckConstraint(condition=models.Q(('previous_secret', None), ('previous_secret_expires_at__isnull', False), _connector='OR'), name='trigger_previous_secret_expires')],
+                'constraints': [models.CheckConstraint(condition=models.Q(('path', None), models.Q(models.Q(('path', ''), _negated=True), models.Q(('path__startswith', '/'), _negated=True), ('kind', 'webhook')), _connector='OR'), name='trigger_path_shape'), models.CheckConstraint(condition=models.Q(('previous_secret__isnull', True), ('previous_secret_expires_at__isnull', False), _connector='OR'), name='trigger_previous_secret_expires')],
             },
         ),
         migrations.AddConstraint(

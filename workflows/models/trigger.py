@@ -55,7 +55,7 @@ class Trigger(models.Model):
             ),
             models.CheckConstraint(
                 name="trigger_previous_secret_expires",
-                condition=Q(previous_secret=None)
+                condition=Q(previous_secret__isnull=True)
                 | Q(previous_secret_expires_at__isnull=False),
             ),
         )
