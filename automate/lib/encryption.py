@@ -23,9 +23,10 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from django.apps import apps
 from django.conf import settings
-from django.core.exceptions import ImproperlyConfigured
+from django.core.exceptions import FieldError, ImproperlyConfigured
 from django.core.signals import setting_changed
 from django.db import models
+from django.db.models.lookups import Exact
 from django_cryptography.fields import EncryptedMixin
 
 from automate.lib import jsonio
@@ -163,9 +164,18 @@ def reencrypt(stored: bytes, context: str) -> bytes | None:
 
 
 if TYPE_CHECKING:
-    _Mixin = models.Field[Any, Any]
+    _Exact, _Mixin = Exact[Any], models.Field[Any, Any]
 else:
-    _Mixin = EncryptedMixin
+    _Exact, _Mixin = Exact, EncryptedMixin
+
+
+class _ExactNone(_Exact):
+    """`field=None`, which Django turns into `field__isnull=True`; nothing else."""
+
+    def __init__(self, lhs: Any, rhs: Any) -> None:
+        if rhs is not None:
+            raise FieldError("An encrypted column can only be compared with None.")
+        super().__init__(lhs, rhs)
 
 
 class EncryptedField(_Mixin):
@@ -203,6 +213,10 @@ class EncryptedField(_Mixin):
         """As Django's; notes the column that values are bound to."""
         super().contribute_to_class(cls, name, *args, **kwargs)
         self.context = f"{cls._meta.app_label}.{cls.__name__}.{name}"
+
+    def get_lookup(self, lookup_name: str) -> Any:
+        """The lookups isnull and, for None alone, exact."""
+        return _ExactNone if lookup_name == "exact" else super().get_lookup(lookup_name)
 
     def _to_bytes(self, value: Any) -> bytes:
         raise NotImplementedError

@@ -37,7 +37,7 @@ def test_uuid7s_rise_although_the_clock_goes_back(
 ) -> None:
     monkeypatch.setattr(ids, "_generate", ids._Generator())
     times = iter([5_000_000_000, 4_000_000_000, 1_000_000_000])
-    monkeypatch.setattr(ids.time, "time_ns", lambda: next(times))
+    monkeypatch.setattr(time, "time_ns", lambda: next(times))
     values = [ids.uuid7() for _ in range(3)]
     assert values == sorted(values)
     assert len(set(values)) == 3
@@ -49,7 +49,7 @@ def test_a_millisecond_that_ran_out_of_numbers_borrows_from_the_next(
 ) -> None:
     generator = ids._Generator()
     monkeypatch.setattr(ids, "_generate", generator)
-    monkeypatch.setattr(ids.time, "time_ns", lambda: 5_000_000_000)
+    monkeypatch.setattr(time, "time_ns", lambda: 5_000_000_000)
     first = ids.uuid7()
     generator._counter = (1 << 42) - 1
     second = ids.uuid7()

@@ -13,8 +13,8 @@ from automate.lib import jsonio
 from automate.lib.jsonio import BadJSON, dumps, loads, storable, storable_text
 
 text = st.text(st.characters(exclude_categories=["Cs"]))
-scalars = st.none() | st.booleans() | st.integers() | text
-scalars |= st.floats(allow_nan=False, allow_infinity=False)
+floats = st.floats(allow_nan=False, allow_infinity=False)
+scalars = st.none() | st.booleans() | st.integers() | floats | text
 trees = st.recursive(
     scalars, lambda inner: st.lists(inner) | st.dictionaries(text, inner), max_leaves=20
 )
