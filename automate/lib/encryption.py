@@ -164,9 +164,11 @@ def reencrypt(stored: bytes, context: str) -> bytes | None:
 
 
 if TYPE_CHECKING:
-    _Exact, _Mixin = Exact[Any], models.Field[Any, Any]
+    _Exact = Exact[Any]
+    _Mixin = models.Field[Any, Any]
 else:
-    _Exact, _Mixin = Exact, EncryptedMixin
+    _Exact = Exact
+    _Mixin = EncryptedMixin
 
 
 class _ExactNone(_Exact):
