@@ -18,7 +18,7 @@ from automate.lib.net.transport import (
     Sockets,
     default_context,
 )
-from automate.lib.net.url import Target, host_allowed, normalise_host, parse
+from automate.lib.net.url import Target, host_allowed, parse
 from automate.lib.net.wire import Wire
 
 _LONGEST_TIMEOUT = 86_400.0
@@ -98,9 +98,11 @@ class Client:
             body, truncated = collect(
                 wire.read_body(answer), answer.encoding, request.max_response
             )
+            if answer.is_open_ended and self._sockets.aborted:
+                raise ConnectionAbortedError
             reusable = answer.keep_alive and wire.is_clean and not (early or truncated)
         except (NetError, OSError) as error:
-            raise self._explained(error, request, sent=wire.sent) from error
+            raise self._explained(error, request.timeout, sent=wire.sent) from error
         finally:
             if reusable:
                 self._pool.give(connection)
@@ -130,7 +132,7 @@ class Client:
             http.connect()
         except NetError as error:
             http.close()
-            raise self._explained(error, None, sent=False) from error
+            raise self._explained(error, 0, sent=False) from error
         except BaseException:
             http.close()
             raise
@@ -145,14 +147,14 @@ class Client:
         return self._tls(target.host, target.port, timeout=timeout, ssl_context=context)
 
     def _explained(
-        self, error: NetError | OSError, request: Request | None, *, sent: bool
+        self, error: NetError | OSError, timeout: float, *, sent: bool
     ) -> NetError:
         if self._sockets.aborted:
             return NetError("reset", "the client was stopped", sent=sent)
         if isinstance(error, NetError):
-            return error
-        if isinstance(error, TimeoutError) and request is not None:
-            message = f"no full answer within {request.timeout:g} s"
+            return NetError(error.kind, error.message, sent=error.sent)
+        if isinstance(error, TimeoutError):
+            message = f"no full answer within {timeout:g} s"
             return NetError("timeout", message, sent=sent)
         reason = error.strerror or str(error) or type(error).__name__
         return NetError("reset", f"the connection broke: {reason}", sent=sent)
@@ -174,7 +176,7 @@ def _check_hosts(hop: redirect.Hop, allowed: frozenset[str]) -> None:
     if not allowed:
         return
     named = [
-        normalise_host(value.strip().partition(":")[0])
+        parse(f"http://{value.strip()}/").host
         for name, value in hop.headers
         if name.lower() == "host"
     ]

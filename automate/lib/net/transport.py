@@ -78,6 +78,26 @@ def resolve(policy: Policy, host: str, port: int) -> list[Resolved]:
     raise NetError("blocked", f"{what}{of}: {_SETTING}", sent=False)
 
 
+def _connect(
+    family: socket.AddressFamily,
+    kind: socket.SocketKind,
+    protocol: int,
+    address: tuple[Any, ...],
+    timeout: float | None,
+    sockets: Sockets,
+) -> socket.socket:
+    sock = socket.socket(family, kind, protocol)
+    try:
+        sockets.add(sock)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        sock.settimeout(timeout)
+        sock.connect(address)
+    except BaseException:
+        sock.close()
+        raise
+    return sock
+
+
 def open_socket(
     policy: Policy, host: str, port: int, timeout: float | None, sockets: Sockets
 ) -> socket.socket:
@@ -95,19 +115,11 @@ def open_socket(
             if left <= 0:
                 last = TimeoutError()
                 break
-        sock = socket.socket(family, kind, protocol)
         try:
-            sockets.add(sock)
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            sock.settimeout(left)
-            sock.connect(address)
+            sock = _connect(family, kind, protocol, address, left, sockets)
         except OSError as error:
-            sock.close()
             last = error
             continue
-        except BaseException:
-            sock.close()
-            raise
         if deadline is not None:
             sock.settimeout(max(deadline - monotonic(), 0.001))
         return sock

@@ -39,6 +39,11 @@ class Head:
     length: int | None
     encoding: str
 
+    @property
+    def is_open_ended(self) -> bool:
+        """Whether only the connection's end tells where the body ends."""
+        return self.length is None and not self.chunked
+
 
 class Wire:
     """Sends one request and reads its answer; TimeoutError when the deadline is over.
