@@ -1,0 +1,182 @@
+"""Sends the request, reads its fate, keeps the record."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from automate.lib import jsonio
+from automate.lib.net import NetError, Request, Response
+from workflows.actions.base import Action, Context, register
+from workflows.actions.http_request import answer, classify
+from workflows.actions.http_request.build import BadConfig, preview
+from workflows.actions.http_request.schema import CONFIG_SCHEMA
+from workflows.actions.outcomes import (
+    AttemptOutcome,
+    AttemptRecord,
+    Done,
+    ErrorInfo,
+    Fail,
+    Outcome,
+    Retry,
+)
+
+BODY_LIMIT = 64 * 1024
+
+
+@dataclass(frozen=True)
+class Sent:
+    """One request on its way, and all that is needed to record it."""
+
+    context: Context
+    request: Request
+    started_at: datetime
+    started: float
+
+    def record(
+        self,
+        outcome: AttemptOutcome,
+        *,
+        response: Response | None = None,
+        kind: str = "",
+        message: str = "",
+    ) -> AttemptRecord:
+        """The attempt as people may read it."""
+        context, request = self.context, self.request
+        redactor = context.redactor
+        sent, sent_cut = redactor.body(
+            request.body or b"", _content_type(request.headers), BODY_LIMIT
+        )
+        received = response.body if response else b""
+        headers = answer.lowered(response.headers) if response else {}
+        got, got_cut = redactor.body(
+            received, headers.get("content-type", ""), BODY_LIMIT
+        )
+        elapsed = context.clock.monotonic() - self.started
+        storable = jsonio.storable_text
+        return AttemptRecord(
+            method=request.method,
+            url=storable(redactor.url(request.url)),
+            request_headers=jsonio.storable(redactor.headers(request.headers)),
+            request_body=storable(sent),
+            request_truncated=sent_cut,
+            response_status=response.status if response else None,
+            response_headers=jsonio.storable(redactor.headers(headers)),
+            response_body=storable(got),
+            response_truncated=got_cut or bool(response and response.truncated),
+            error_kind=kind,
+            error_message=storable(redactor.text(message)),
+            outcome=outcome,
+            started_at=self.started_at,
+            duration_ms=max(0, round(elapsed * 1000)),
+        )
+
+    def error(self, error_class: str, message: str) -> ErrorInfo:
+        text = jsonio.storable_text(self.context.redactor.text(message))
+        return ErrorInfo(error_class, text)
+
+    @property
+    def retry_on(self) -> tuple[int | str, ...] | None:
+        given = self.context.config.get("retry_on", self.context.retry_on)
+        return None if given is None else tuple(given)
+
+
+@register
+class HttpRequest(Action):
+    """Output: `{"status", "headers": {lower-case name: value}, "body"}`."""
+
+    kind = "http_request"
+    label = "HTTP request"
+    description = "Calls another system and keeps its answer."
+    config_schema = CONFIG_SCHEMA
+    sends = True
+    secret_fields = ("url", "headers", "query", "body", "signing.secret")
+
+    def check(self, config: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
+        url = config["url"]
+        if url.lstrip().startswith("{{") or "connection" in config:
+            return
+        if not re.match(r"\s*https?://", url, re.IGNORECASE):
+            yield "url", "must begin with https:// or http://, or name a connection"
+
+    def execute(self, context: Context) -> Outcome:
+        try:
+            request = preview(context)
+        except BadConfig as error:
+            return Fail(ErrorInfo("BadConfig", context.redactor.text(str(error))))
+        clock = context.clock
+        sent = Sent(context, request, clock.now(), clock.monotonic())
+        try:
+            response = context.http.send(request)
+        except NetError as error:
+            return _unanswered(sent, error)
+        return _answered(sent, response)
+
+
+def _unanswered(sent: Sent, error: NetError) -> Outcome:
+    attempt = sent.record(
+        "unknown" if error.sent else "not_sent", kind=error.kind, message=str(error)
+    )
+    info = sent.error(classify.ERROR_CLASSES[error.kind], str(error))
+    if classify.retries_kind(error.kind, sent.retry_on):
+        return Retry(info, attempt=attempt)
+    return Fail(info, attempt=attempt)
+
+
+def _answered(sent: Sent, response: Response) -> Outcome:
+    config = sent.context.config
+    status = response.status
+    headers = answer.lowered(response.headers)
+    output: dict[str, Any] = {"status": status, "headers": headers, "body": None}
+    outcome = classify.outcome_of(status)
+    if classify.matches(status, config.get("success_statuses") or ("2xx",)):
+        return _succeeded(sent, response, output)
+    if not response.truncated:
+        output["body"] = answer.read_body(response, headers, _lenient(config))
+    message = f"the receiver answered {classify.reason(status)}"
+    if 300 <= status < 400 and not sent.request.max_redirects:
+        message += '; redirects are followed with "max_redirects" above 0'
+    attempt = sent.record(outcome, response=response, message=message)
+    info = sent.error(f"Http{status}", message)
+    if classify.retries_status(status, sent.retry_on):
+        after = classify.retry_after(
+            headers.get("retry-after"), sent.context.clock.now()
+        )
+        return Retry(info, after=after, attempt=attempt, output=output)
+    return Fail(info, attempt=attempt, output=output)
+
+
+def _succeeded(sent: Sent, response: Response, output: dict[str, Any]) -> Outcome:
+    """The effect has happened: whatever is wrong with the answer is not retried."""
+    outcome = classify.outcome_of(response.status)
+    wanted = str(sent.context.config.get("response_format", "auto"))
+    name = message = ""
+    if response.truncated:
+        name = "ResponseTooLarge"
+        message = (
+            f"the answer is larger than {sent.request.max_response} bytes; "
+            "AUTOMATE_MAX_RESPONSE sets the limit. It was not sent again: the "
+            "receiver has accepted it"
+        )
+    else:
+        try:
+            output["body"] = answer.read_body(response, output["headers"], wanted)
+        except jsonio.BadJSON as error:
+            name = "BadResponse"
+            message = f"the answer is not JSON: {error}"
+    attempt = sent.record(outcome, response=response, message=message)
+    if name:
+        return Fail(sent.error(name, message), attempt=attempt, output=output)
+    return Done(output, attempt)
+
+
+def _lenient(config: Mapping[str, Any]) -> str:
+    """An error's page is rarely what was asked for: then it is read as text."""
+    return "text" if config.get("response_format") == "text" else "auto"
+
+
+def _content_type(headers: Mapping[str, str]) -> str:
+    return next((v for k, v in headers.items() if k.lower() == "content-type"), "")

@@ -1,0 +1,79 @@
+"""What an answer, or the lack of one, means for the step."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from http import HTTPStatus
+
+from workflows.actions.outcomes import AttemptOutcome
+
+RETRY_STATUSES = (408, 425, 429, "5xx")
+RETRY_KINDS = ("name", "connect", "tls", "timeout", "reset")
+SUCCESS_STATUSES = ("2xx",)
+# A gateway's word that it has no answer: the receiver may have acted (RFC 9110).
+_UNKNOWN = frozenset({502, 504})
+_SECONDS = re.compile(r"\d{1,10}", re.ASCII)
+ERROR_CLASSES = {
+    "blocked": "AddressBlocked",
+    "name": "NameNotResolved",
+    "connect": "ConnectFailed",
+    "tls": "TlsFailed",
+    "timeout": "TimedOut",
+    "reset": "ConnectionReset",
+    "protocol": "ProtocolError",
+    "redirect": "RedirectRefused",
+}
+
+
+def matches(status: int, wanted: Iterable[int | str]) -> bool:
+    """Whether a status is named, itself or by its class ("5xx")."""
+    group = f"{status // 100}xx"
+    return any(item in (status, group) for item in wanted)
+
+
+def retries_status(status: int, retry_on: Iterable[int | str] | None) -> bool:
+    """Whether an unsuccessful status is worth another attempt."""
+    return matches(status, RETRY_STATUSES if retry_on is None else retry_on)
+
+
+def retries_kind(kind: str, retry_on: Iterable[int | str] | None) -> bool:
+    """Whether a network error of this kind is worth another attempt."""
+    return kind in (RETRY_KINDS if retry_on is None else tuple(retry_on))
+
+
+def outcome_of(status: int) -> AttemptOutcome:
+    """What a full answer says about the request's effect."""
+    if 200 <= status < 300:
+        return "delivered"
+    return "unknown" if status in _UNKNOWN else "rejected"
+
+
+def retry_after(value: str | None, now: datetime) -> float | None:
+    """Seconds that a Retry-After header asks for (RFC 9110, section 10.2.3).
+
+    Takes delay-seconds or an HTTP-date, which may lie in the past (0); None for
+    anything else.
+    """
+    text = (value or "").strip()
+    if _SECONDS.fullmatch(text):
+        return float(text)
+    if not text[:1].isalpha():
+        return None
+    try:
+        moment = parsedate_to_datetime(text)
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    return max(0.0, (moment - now).total_seconds())
+
+
+def reason(status: int) -> str:
+    """`503 Service Unavailable`, or the number alone when it has no name."""
+    try:
+        return f"{status} {HTTPStatus(status).phrase}"
+    except ValueError:
+        return str(status)

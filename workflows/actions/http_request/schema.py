@@ -1,0 +1,114 @@
+"""The config of an HTTP step, as JSON Schema 2020-12."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from workflows.definition.schema import RETRY_ON, STATUS_PATTERN
+
+METHODS = ("POST", "GET", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
+BODY_FORMATS = ("json", "form", "text")
+RESPONSE_FORMATS = ("auto", "json", "text")
+MAX_REDIRECTS = 10
+MAX_RESPONSE = 100 * 1024 * 1024
+
+_SCALAR = ["string", "number", "boolean", "null"]
+
+CONFIG_SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "additionalProperties": False,
+    "required": ["url"],
+    "properties": {
+        "method": {"title": "Method", "enum": list(METHODS), "default": "POST"},
+        "url": {
+            "title": "URL",
+            "description": "Absolute, or relative to the connection's base URL",
+            "type": "string",
+            "minLength": 1,
+            "maxLength": 65_536,
+        },
+        "connection": {
+            "title": "Connection",
+            "description": "Whose base URL and credentials to use",
+            "type": "string",
+            "minLength": 1,
+            "maxLength": 100,
+            "x-template": False,
+        },
+        "headers": {
+            "title": "Headers",
+            "type": "object",
+            "maxProperties": 100,
+            "propertyNames": {
+                "pattern": r"^[!#$%&'*+.^_`|~0-9A-Za-z-]+$(?!\n)",
+                "x-message": "a header's name holds letters, digits and hyphens",
+            },
+            "additionalProperties": {"type": _SCALAR},
+        },
+        "query": {
+            "title": "Query parameters",
+            "description": "Added to those of the URL; a list repeats the name",
+            "type": "object",
+            "maxProperties": 1_000,
+            "additionalProperties": {
+                "type": [*_SCALAR, "array"],
+                "items": {"type": _SCALAR},
+            },
+        },
+        "body": {"title": "Body", "description": "Data, or text sent as it is"},
+        "body_format": {
+            "title": "Body format",
+            "description": "Without it, text is sent as text and all else as JSON",
+            "enum": list(BODY_FORMATS),
+        },
+        "max_redirects": {
+            "title": "Redirects to follow",
+            "type": "integer",
+            "minimum": 0,
+            "maximum": MAX_REDIRECTS,
+            "default": 0,
+        },
+        "response_format": {
+            "title": "Read the answer as",
+            "enum": list(RESPONSE_FORMATS),
+            "default": "auto",
+        },
+        "max_response": {
+            "title": "Largest answer in bytes",
+            "description": "At most AUTOMATE_MAX_RESPONSE, which is the default",
+            "type": "integer",
+            "minimum": 0,
+            "maximum": MAX_RESPONSE,
+        },
+        "signing": {
+            "title": "Sign the request",
+            "type": "object",
+            "additionalProperties": False,
+            "required": ["scheme", "secret"],
+            "properties": {
+                "scheme": {"title": "Scheme", "enum": ["standard_webhooks"]},
+                "secret": {
+                    "title": "Secret",
+                    "description": "{{ secrets.NAME }}",
+                    "type": "string",
+                    "minLength": 1,
+                },
+            },
+        },
+        "success_statuses": {
+            "title": "Statuses that mean success",
+            "description": '200, or "2xx" for all of a class; without it "2xx"',
+            "type": "array",
+            "minItems": 1,
+            "maxItems": 100,
+            "items": {
+                "anyOf": [
+                    {"type": "integer", "minimum": 100, "maximum": 599},
+                    {"type": "string", "pattern": STATUS_PATTERN},
+                ],
+                "x-message": 'must be a status (200) or a class of them ("2xx")',
+            },
+        },
+        "retry_on": RETRY_ON,
+    },
+}
