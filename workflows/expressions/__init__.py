@@ -1,0 +1,39 @@
+"""The language of `{{ ... }}`: pure, bounded, and never evaluated twice.
+
+Only keys of mappings and indexes of lists can be reached, from a few roots; there
+are no calls and no blocks. FILTERS and TESTS are the whole vocabulary, as data.
+"""
+
+from workflows.expressions.compiler import ROOTS
+from workflows.expressions.errors import (
+    ExpressionError,
+    MissingError,
+    RenderError,
+    TemplateError,
+)
+from workflows.expressions.evaluation import DEFAULT_LIMITS, Limits
+from workflows.expressions.filters import FILTERS, FilterSpec
+from workflows.expressions.is_tests import TESTS, IsSpec
+from workflows.expressions.render import references, render, templates, truth
+from workflows.expressions.template import Template, parse, parse_condition
+
+__all__ = [
+    "DEFAULT_LIMITS",
+    "FILTERS",
+    "ROOTS",
+    "TESTS",
+    "ExpressionError",
+    "FilterSpec",
+    "IsSpec",
+    "Limits",
+    "MissingError",
+    "RenderError",
+    "Template",
+    "TemplateError",
+    "parse",
+    "parse_condition",
+    "references",
+    "render",
+    "templates",
+    "truth",
+]
