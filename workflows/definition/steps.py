@@ -33,6 +33,11 @@ def node_from(item: dict[str, Any]) -> dict[str, Any]:
     kind = node.get("type")
     if isinstance(kind, str):
         node["type"] = ALIASES.get(kind, kind)
+    config = node["config"]
+    if node.get("type") == "http_request" and isinstance(config, dict):
+        method = config.get("method")
+        if isinstance(method, str) and "{{" not in method:
+            node["config"] = {**config, "method": method.upper()}
     if "timeout" in node:
         node["timeout"] = _seconds(node["timeout"])
     if isinstance(node.get("retry"), dict):

@@ -183,14 +183,14 @@ def _mapping(config: Mapping[str, Any], key: str) -> Mapping[str, Any]:
 
 
 def _integer(config: Mapping[str, Any], key: str, default: int, top: int | None) -> int:
-    value = config.get(key, default)
+    value: Any = config.get(key, default)
     if isinstance(value, str) and value.isascii() and value.isdigit():
         value = int(value[:18])
     if isinstance(value, bool) or not isinstance(value, int) or value < 0:
         raise BadConfig(f"{key} must be a whole number")
     if top is not None and value > top:
         raise BadConfig(f"{key} must be at most {top}")
-    return value
+    return int(value)
 
 
 def _basic(user: str, password: str) -> str:
