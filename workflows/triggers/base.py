@@ -1,0 +1,150 @@
+"""The contract of a trigger kind, and the registry of those that exist."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterable, Mapping
+from importlib.metadata import entry_points
+from threading import RLock
+from types import MappingProxyType
+from typing import Any, ClassVar, TypeVar
+
+from jsonschema import Draft202012Validator
+
+from workflows.definition.explain import explain
+from workflows.definition.problems import Problem, in_order, place
+
+ENTRY_POINT_GROUP = "automate.triggers"
+BUILT_IN = ("api", "manual", "webhook")
+
+
+class TriggerKind:
+    """What can start a workflow: stateless, one instance a process.
+
+    `config_schema` is JSON Schema 2020-12 of the stored config, an object that refuses
+    additional properties. `addressed` says that a trigger of this kind has a URL.
+    """
+
+    kind: ClassVar[str]
+    label: ClassVar[str]
+    description: ClassVar[str] = ""
+    config_schema: ClassVar[Mapping[str, Any]] = MappingProxyType(
+        {"type": "object", "additionalProperties": False, "properties": {}}
+    )
+    addressed: ClassVar[bool] = False
+
+    def normalise(self, config: Mapping[str, Any]) -> dict[str, Any]:
+        """The config as it is stored, from any spelling that people use."""
+        return dict(config)
+
+    def check(self, config: Mapping[str, Any]) -> Iterable[tuple[str, str]]:  # noqa: ARG002 - a hook
+        """What the schema cannot say: pairs of place in the config and message."""
+        return ()
+
+    def warnings(self, config: Mapping[str, Any]) -> Iterable[str]:  # noqa: ARG002 - a hook
+        """Sentences about a config that is allowed and unwise."""
+        return ()
+
+    def needs_secret(self, config: Mapping[str, Any]) -> bool:  # noqa: ARG002 - a hook
+        """Whether a trigger with this config proves its sender by a secret."""
+        return False
+
+    def new_secret(self, config: Mapping[str, Any]) -> str:  # noqa: ARG002 - a hook
+        """A random signing secret; raises LookupError for a config without one."""
+        raise LookupError(self.kind)
+
+    def check_secret(self, config: Mapping[str, Any], secret: str) -> str:  # noqa: ARG002 - a hook
+        """Why this cannot be the signing secret, or an empty text."""
+        return ""
+
+
+class UnknownTriggerKind(KeyError):
+    """No trigger kind of this name is registered."""
+
+    def __str__(self) -> str:
+        return f"unknown trigger kind {self.args[0]!r}"
+
+
+class TriggerLoadError(RuntimeError):
+    """A trigger kind cannot be registered; the message names it and says why."""
+
+
+_kinds: dict[str, TriggerKind] = {}
+_lock = RLock()
+_loaded = False
+
+T = TypeVar("T", bound=type[TriggerKind])
+
+
+def register(trigger: T) -> T:
+    """Class decorator: make the trigger kind known; raises TriggerLoadError."""
+    kind = getattr(trigger, "kind", "")
+    if not kind or not getattr(trigger, "label", ""):
+        raise TriggerLoadError(f"{trigger.__qualname__} needs a kind and a label")
+    if trigger.config_schema.get("additionalProperties") is not False:
+        raise TriggerLoadError(
+            f"the config_schema of {kind!r} needs additionalProperties: false"
+        )
+    with _lock:
+        known = _kinds.get(kind)
+        if known is not None and type(known).__qualname__ != trigger.__qualname__:
+            raise TriggerLoadError(
+                f"the trigger kind {kind!r} of {trigger.__module__} is already "
+                f"registered by {type(known).__module__}"
+            )
+        _kinds[kind] = trigger()
+    return trigger
+
+
+def _load() -> None:
+    global _loaded
+    if _loaded:
+        return
+    with _lock:
+        if _loaded:
+            return
+        for name in BUILT_IN:
+            importlib.import_module(f"workflows.triggers.{name}")
+        for entry in entry_points(group=ENTRY_POINT_GROUP):
+            try:
+                entry.load()
+            except Exception as error:
+                raise TriggerLoadError(
+                    f"the entry point {entry.name!r} ({entry.value}) of "
+                    f"{ENTRY_POINT_GROUP} cannot be loaded: {error}"
+                ) from error
+        _loaded = True
+
+
+def get(kind: str) -> TriggerKind:
+    """The trigger kind of this name; raises UnknownTriggerKind."""
+    _load()
+    try:
+        return _kinds[kind]
+    except KeyError:
+        raise UnknownTriggerKind(kind) from None
+
+
+def all_kinds() -> Mapping[str, TriggerKind]:
+    """Every registered trigger kind by name, plugins included, sorted."""
+    _load()
+    with _lock:
+        return MappingProxyType(dict(sorted(_kinds.items())))
+
+
+def problems_of(
+    kind: TriggerKind, config: object, path: str = "config"
+) -> list[Problem]:
+    """All that is wrong with a stored config, places below `path`."""
+    validator = Draft202012Validator(dict(kind.config_schema))
+    found = [
+        problem
+        for error in validator.iter_errors(config)
+        for problem in explain(error, path)
+    ]
+    if not found and isinstance(config, Mapping):
+        found = [
+            Problem(place(path, *where.split(".")) if where else path, message)
+            for where, message in kind.check(config)
+        ]
+    return in_order(found)
