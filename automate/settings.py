@@ -155,10 +155,13 @@ MEDIA_ROOT = VAR_DIR / "media"
 vars().update(env.email())
 
 REST_FRAMEWORK = {
-    "DEFAULT_AUTHENTICATION_CLASSES": [],
-    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
-    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "automate.accounts.api.authentication.ApiKeyAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["automate.accounts.api.permissions.HasScope"],
+    "DEFAULT_RENDERER_CLASSES": ["automate.lib.rest.wire.FaithfulJSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["automate.lib.rest.wire.StrictJSONParser"],
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "automate.lib.rest.wire.AlwaysFirst",
     "EXCEPTION_HANDLER": "automate.api.exception_handler",
     "UNAUTHENTICATED_USER": None,
 }

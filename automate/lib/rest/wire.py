@@ -1,0 +1,97 @@
+"""JSON in and out of the API, as strictly as the edge reads it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import IO, Any
+
+from django.conf import settings
+from rest_framework.exceptions import ParseError
+from rest_framework.negotiation import BaseContentNegotiation
+from rest_framework.parsers import BaseParser
+from rest_framework.renderers import BaseRenderer, JSONRenderer
+from rest_framework.request import Request
+
+from automate.lib import jsonio
+from automate.lib.errors import Code
+from automate.lib.rest.errors import ApiError
+
+
+class StrictJSONParser(BaseParser):
+    """One JSON value of at most AUTOMATE_MAX_BODY bytes; an empty body is `{}`."""
+
+    media_type = "application/json"
+
+    def parse(
+        self,
+        stream: IO[Any],
+        media_type: str | None = None,  # noqa: ARG002 - DRF's signature
+        parser_context: Mapping[str, Any] | None = None,  # noqa: ARG002
+    ) -> Any:
+        """The value. Raises ParseError, or ApiError 413."""
+        limit: int = settings.MAX_BODY
+        raw = stream.read(limit + 1)
+        if len(raw) > limit:
+            raise ApiError(
+                413,
+                Code.BODY_TOO_LARGE,
+                f"The body is larger than {limit} bytes (AUTOMATE_MAX_BODY).",
+            )
+        if not raw.strip():
+            return {}
+        try:
+            return jsonio.loads(raw)
+        except jsonio.BadJSON as error:
+            raise ParseError(f"The body is not JSON: {error.message}.") from None
+
+
+class FaithfulJSONRenderer(JSONRenderer):
+    """JSON in UTF-8; a text that UTF-8 cannot hold (lone surrogates) is escaped."""
+
+    def render(
+        self,
+        data: Any,
+        accepted_media_type: str | None = None,
+        renderer_context: Mapping[str, Any] | None = None,
+    ) -> bytes:
+        """The bytes of the answer; none for None."""
+        try:
+            body: bytes = super().render(data, accepted_media_type, renderer_context)
+        except UnicodeEncodeError:
+            body = _EscapingRenderer().render(
+                data, accepted_media_type, renderer_context
+            )
+        return body
+
+
+class _EscapingRenderer(JSONRenderer):
+    ensure_ascii = True
+
+
+class AlwaysFirst(BaseContentNegotiation):
+    """The view's first parser and renderer that fit; Accept only chooses error forms.
+
+    RFC 9110, section 12.4.1, lets a server disregard Accept: a client that asks for
+    problems alone still gets its answers.
+    """
+
+    def select_parser(
+        self, request: Request, parsers: Iterable[BaseParser]
+    ) -> BaseParser | None:
+        """The parser of the body's media type; None makes a 415."""
+        content_type = request.content_type or "application/json"
+        media = content_type.split(";")[0].strip().lower()
+        for parser in parsers:
+            if parser.media_type == media:
+                return parser
+        return None
+
+    def select_renderer(
+        self,
+        request: Request,  # noqa: ARG002 - DRF's signature
+        renderers: Iterable[BaseRenderer],
+        format_suffix: str | None = None,  # noqa: ARG002
+    ) -> tuple[BaseRenderer, str]:
+        """The first renderer and its media type."""
+        first = next(iter(renderers))
+        return first, str(first.media_type)
