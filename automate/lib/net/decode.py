@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from automate.lib.net.errors import NetError
 
-_WBITS = {"gzip": 31, "x-gzip": 31, "deflate": 15}
-_RAW_DEFLATE = -15
+_GZIP, _ZLIB, _RAW = 31, 15, -15
+_ENCODINGS = frozenset({"gzip", "x-gzip", "deflate"})
 
 
 def collect(chunks: Iterable[bytes], encoding: str, limit: int) -> tuple[bytes, bool]:
@@ -16,8 +16,8 @@ def collect(chunks: Iterable[bytes], encoding: str, limit: int) -> tuple[bytes, 
 
     Encodings other than gzip and deflate are left as they came.
     """
-    if encoding in _WBITS:
-        chunks = _Inflate(_WBITS[encoding], limit).run(chunks)
+    if encoding in _ENCODINGS:
+        chunks = _inflate(chunks, encoding, limit + 1)
     parts: list[bytes] = []
     size = 0
     for chunk in chunks:
@@ -28,40 +28,48 @@ def collect(chunks: Iterable[bytes], encoding: str, limit: int) -> tuple[bytes, 
     return b"".join(parts), False
 
 
-class _Inflate:
-    """A stream of compressed chunks as decoded ones of at most `limit` + 1 bytes."""
+def _inflate(chunks: Iterable[bytes], encoding: str, most: int) -> Iterator[bytes]:
+    """The decoded stream, in pieces of at most `most` bytes."""
+    start = b""
+    rest = iter(chunks)
+    for chunk in rest:
+        start += chunk
+        if len(start) >= 2:
+            break
+    if not start:
+        return
+    wbits = _ZLIB if encoding == "deflate" else _GZIP
+    if wbits == _ZLIB and not _is_zlib(start):
+        wbits = _RAW  # some servers mean that by "deflate"
+    inflater = zlib.decompressobj(wbits)
+    data = start
+    while True:
+        while data and not (inflater.eof and _is_padding(data, wbits)):
+            if inflater.eof:
+                inflater = zlib.decompressobj(wbits)
+            yield _step(inflater, data, most)
+            data = inflater.unconsumed_tail or inflater.unused_data
+        following = next(rest, None)
+        if following is None:
+            break
+        data = following
+    if not inflater.eof:
+        raise NetError("protocol", "the compressed body ends early", sent=True)
 
-    def __init__(self, wbits: int, limit: int) -> None:
-        self._wbits = wbits
-        self._most = limit + 1
-        self._inflater = zlib.decompressobj(wbits)
-        self._started = False
 
-    def run(self, chunks: Iterable[bytes]) -> Iterable[bytes]:
-        for chunk in chunks:
-            data = chunk
-            while data and not self._is_over(data):
-                if self._inflater.eof:
-                    self._inflater = zlib.decompressobj(self._wbits)
-                yield self._step(data)
-                data = self._inflater.unconsumed_tail or self._inflater.unused_data
-        if self._started and not self._inflater.eof:
-            raise NetError("protocol", "the compressed body ends early", sent=True)
+def _is_zlib(start: bytes) -> bool:
+    """Whether the first two bytes are a zlib header (RFC 1950, 2.2)."""
+    return start[0] & 0x0F == 8 and int.from_bytes(start[:2]) % 31 == 0
 
-    def _is_over(self, data: bytes) -> bool:
-        """Whether only padding follows the end of a compressed stream."""
-        return self._inflater.eof and not (self._wbits == 31 and data[:1] == b"\x1f")
 
-    def _step(self, data: bytes) -> bytes:
-        try:
-            out = self._inflater.decompress(data, self._most)
-        except zlib.error as error:
-            if self._started or self._wbits != 15:
-                message = f"the compressed body is damaged: {error}"
-                raise NetError("protocol", message, sent=True) from None
-            # Some servers send raw deflate under that name.
-            self._wbits = _RAW_DEFLATE
-            self._inflater = zlib.decompressobj(_RAW_DEFLATE)
-            return self._step(data)
-        self._started = True
-        return out
+def _is_padding(data: bytes, wbits: int) -> bool:
+    """After one stream only gzip may have another (RFC 1952, 2.2)."""
+    return wbits != _GZIP or data[:1] != b"\x1f"
+
+
+def _step(inflater: zlib._Decompress, data: bytes, most: int) -> bytes:
+    try:
+        return inflater.decompress(data, most)
+    except zlib.error as error:
+        message = f"the compressed body is damaged: {error}"
+        raise NetError("protocol", message, sent=True) from None

@@ -75,6 +75,8 @@ def _split(url: str) -> tuple[SplitResult, int | None]:
         port = parts.port
     except ValueError as error:
         raise _refused(f"URL is not valid: {error}") from None
+    if "[" in parts.netloc and ":" not in (parts.hostname or ""):
+        raise _refused("URL has brackets around something other than IPv6")
     if port == 0:
         raise _refused("port 0 cannot be connected to")
     return parts, port
