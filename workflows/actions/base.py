@@ -84,9 +84,10 @@ class Action(ABC):
     additional properties and titles each of its own; any place in it may also hold a
     template. `secret_fields` are the places below which `secrets.NAME` may be used
     ("headers", "signing.secret"). `sends` says that it talks to the network,
-    `render` that the engine renders the config before `execute`, `extra_roots` which
-    further template roots (`item`, `index`) its config may name. `retry` and
-    `timeout` override the engine's defaults for this kind.
+    `render` that the engine renders the config before `execute`, `condition_fields`
+    which places hold conditions, `extra_roots` which further template roots (`item`,
+    `index`) its config may name. `retry` and `timeout` override the engine's defaults
+    for this kind.
     """
 
     kind: ClassVar[str]
@@ -97,6 +98,7 @@ class Action(ABC):
     sends: ClassVar[bool] = False
     render: ClassVar[bool] = True
     secret_fields: ClassVar[tuple[str, ...]] = ()
+    condition_fields: ClassVar[tuple[str, ...]] = ()
     extra_roots: ClassVar[tuple[str, ...]] = ()
     retry: ClassVar[Mapping[str, Any] | None] = None
     timeout: ClassVar[float | None] = None

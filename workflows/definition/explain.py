@@ -34,7 +34,7 @@ def explain(error: ValidationError, base: str = "") -> Iterator[Problem]:
             if error.message.startswith(f"{key!r} "):
                 yield Problem(place(path, key), "is required")
     elif error.validator is None:
-        yield Problem(path, _refused(error))
+        yield Problem(path, "is not allowed here")
     elif "x-message" in schema:
         yield Problem(path, str(schema["x-message"]))
     else:
@@ -51,14 +51,6 @@ def _unknown_keys(
             hint = suggest(key, known)
             known_keys = f"known here: {listed(known)}" if known else "none is allowed"
             yield Problem(place(path, key), f"unknown key ({known_keys}){hint}")
-
-
-def _refused(error: ValidationError) -> str:
-    names = list(error.absolute_schema_path)
-    if "dependentSchemas" in names:
-        other = names[names.index("dependentSchemas") + 1]
-        return f'cannot be used together with "{other}"'
-    return "is not allowed here"
 
 
 def _type(error: ValidationError) -> str:

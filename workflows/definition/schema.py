@@ -59,6 +59,9 @@ RETRY_ON: dict[str, Any] = {
     },
 }
 
+# `False` would say the same, but jsonschema reports it without its place.
+_NO_WAITS = {"not": {}, "x-message": 'cannot be used together with "waits"'}
+
 RETRY: dict[str, Any] = {
     "title": "Retry",
     "type": "object",
@@ -99,7 +102,7 @@ RETRY: dict[str, Any] = {
         "retry_on": RETRY_ON,
     },
     "dependentSchemas": {
-        "waits": {"properties": {"backoff": False, "initial": False, "max": False}}
+        "waits": {"properties": dict.fromkeys(("backoff", "initial", "max"), _NO_WAITS)}
     },
 }
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from workflows.definition.problems import Problem, listed, place, shorten, suggest
-from workflows.expressions import TemplateError, parse
+from workflows.expressions import TemplateError, parse, parse_condition
 
-ROOTS = ("run", "secrets", "steps", "trigger", "variables")
 LOOP_ROOTS = frozenset({"item", "index"})
 
 
@@ -17,26 +16,31 @@ LOOP_ROOTS = frozenset({"item", "index"})
 class Place:
     """Who writes the expressions below a place, and what exists there.
 
-    `before` are the steps that have run by then; `secret_fields` the places below
-    `base` that may hold secrets.
+    `before` are the steps that have run by then; `secret_fields` are the places below
+    `base` that may hold secrets, `condition_fields` those that hold a condition, which
+    is an expression without braces too.
     """
 
     base: str
-    ids: Collection[str]
+    ids: frozenset[str]
     before: Collection[str]
     owner: str = ""
     secret_fields: tuple[str, ...] = ()
+    condition_fields: tuple[str, ...] = ()
     extra_roots: tuple[str, ...] = ()
-    trigger_ids: Collection[str] = field(default=())
+    trigger_ids: frozenset[str] = frozenset()
 
 
 def strings(value: Any, path: str) -> Iterator[tuple[str, str]]:
-    """Each text in a tree with its place; keys are not expressions."""
+    """Each text in a tree with its place; keys are texts that may be templates too."""
     if isinstance(value, str):
         yield path, value
     elif isinstance(value, Mapping):
         for key, item in value.items():
-            yield from strings(item, place(path, key))
+            inner = place(path, key)
+            if "{" in key:
+                yield inner, key
+            yield from strings(item, inner)
     elif isinstance(value, list):
         for position, item in enumerate(value):
             yield from strings(item, place(path, position))
@@ -44,44 +48,37 @@ def strings(value: Any, path: str) -> Iterator[tuple[str, str]]:
 
 def check_templates(value: Any, at: Place) -> Iterator[Problem]:
     """Everything wrong with the expressions in a tree."""
+    # A trigger's id counts as known, so that there is a better answer than "unknown".
+    known = at.ids | at.trigger_ids
+    conditions = {place(at.base, *name.split(".")) for name in at.condition_fields}
     for path, source in strings(value, at.base):
-        if "{" not in source:
+        is_condition = path in conditions
+        if "{" not in source and not is_condition:
             continue
+        read = parse_condition if is_condition else parse
         try:
-            references = parse(source, known_names=at.ids).references
+            references = read(source, known).references
         except TemplateError as error:
             yield Problem(path, error.message)
             continue
-        for reference in sorted(references, key=str):
-            if reference and (message := _refusal(reference, path, at)):
+        for reference in sorted(references):
+            if message := _refusal(reference, path, at):
                 yield Problem(path, message)
 
 
-def _refusal(reference: tuple[Any, ...], path: str, at: Place) -> str | None:
+def _refusal(reference: tuple[str, ...], path: str, at: Place) -> str | None:
     root = reference[0]
     if root == "secrets":
         return _secret(reference, path, at)
-    if root == "steps":
-        return _step(reference[1] if len(reference) > 1 else None, at)
+    if root == "steps" and len(reference) > 1:
+        return _step(reference[1], at)
     if root in LOOP_ROOTS and root not in at.extra_roots:
         return f'"{root}" exists only inside a loop'
-    if root in ROOTS or root in at.extra_roots:
-        return None
-    if root in at.ids:
-        return _step(root, at)
-    return unknown_root(str(root), at)
+    return None
 
 
-def unknown_root(root: str, at: Place) -> str:
-    """What to say about a name that nothing bears."""
-    if root in at.trigger_ids:
-        return f'"{root}" is a trigger: what it received is in trigger.payload'
-    hint = suggest(root, [*ROOTS, *at.ids])
-    return f'unknown name "{shorten(root)}"; known are {listed(ROOTS)}{hint}'
-
-
-def _step(name: Any, at: Place) -> str | None:
-    if not isinstance(name, str) or name in at.before:
+def _step(name: str, at: Place) -> str | None:
+    if name in at.before:
         return None
     if name not in at.ids:
         if name in at.trigger_ids:
@@ -95,11 +92,11 @@ def _step(name: Any, at: Place) -> str | None:
     )
 
 
-def _secret(reference: tuple[Any, ...], path: str, at: Place) -> str | None:
+def _secret(reference: tuple[str, ...], path: str, at: Place) -> str | None:
     if not any(_below(path, place(at.base, *f.split("."))) for f in at.secret_fields):
         fields = f": only in {listed(at.secret_fields)}" if at.secret_fields else ""
         return f"secrets cannot be used here{fields}"
-    if len(reference) < 2 or not isinstance(reference[1], str):
+    if len(reference) < 2:
         return "name one secret: secrets.NAME"
     return None
 

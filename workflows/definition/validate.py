@@ -82,9 +82,9 @@ class _Rules:
         self.registry = registry
         self.triggers = triggers
         self.graph = Graph.of(definition)
-        self.trigger_ids = {
+        self.trigger_ids = frozenset(
             trigger["node_id"] for trigger in triggers if trigger.get("node_id")
-        }
+        )
         self.nodes = [
             (position, node)
             for position, node in enumerate(definition["nodes"])
@@ -187,6 +187,7 @@ class _Rules:
                 before.get(node["id"], ids),
                 owner=node["id"],
                 secret_fields=info.secret_fields if info else (),
+                condition_fields=info.condition_fields if info else (),
                 extra_roots=info.extra_roots if info else (),
                 trigger_ids=self.trigger_ids,
             )

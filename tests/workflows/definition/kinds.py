@@ -12,6 +12,7 @@ class Kind:
     kind: str
     config_schema: Mapping[str, Any]
     secret_fields: tuple[str, ...] = ()
+    condition_fields: tuple[str, ...] = ()
     extra_roots: tuple[str, ...] = ()
     ports: tuple[str, ...] = ("success", "failure")
     complaints: tuple[tuple[str, str], ...] = field(default=())
@@ -60,6 +61,7 @@ DELAY = Kind(
 FILTER = Kind(
     "filter",
     _object(condition={"type": ["string", "boolean"]}, continue_on={"type": "boolean"}),
+    condition_fields=("condition",),
 )
 SWITCH = Kind("switch", _object(cases={"type": "array"}), ports=("default", "failure"))
 LOOP = Kind("for_each", _object(items={}, body={}), extra_roots=("item", "index"))

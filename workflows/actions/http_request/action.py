@@ -56,27 +56,25 @@ class Sent:
             received, headers.get("content-type", ""), BODY_LIMIT
         )
         elapsed = context.clock.monotonic() - self.started
-        storable = jsonio.storable_text
         return AttemptRecord(
             method=request.method,
-            url=storable(redactor.url(request.url)),
-            request_headers=jsonio.storable(redactor.headers(request.headers)),
-            request_body=storable(sent),
+            url=redactor.url(request.url),
+            request_headers=redactor.headers(request.headers),
+            request_body=sent,
             request_truncated=sent_cut,
             response_status=response.status if response else None,
-            response_headers=jsonio.storable(redactor.headers(headers)),
-            response_body=storable(got),
+            response_headers=redactor.headers(headers),
+            response_body=got,
             response_truncated=got_cut or bool(response and response.truncated),
             error_kind=kind,
-            error_message=storable(redactor.text(message)),
+            error_message=redactor.text(message),
             outcome=outcome,
             started_at=self.started_at,
             duration_ms=max(0, round(elapsed * 1000)),
         )
 
     def error(self, error_class: str, message: str) -> ErrorInfo:
-        text = jsonio.storable_text(self.context.redactor.text(message))
-        return ErrorInfo(error_class, text)
+        return ErrorInfo(error_class, self.context.redactor.text(message))
 
     @property
     def retry_on(self) -> tuple[int | str, ...] | None:

@@ -1,0 +1,405 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.workflows.definition.kinds import (
+    KINDS,
+    Kind,
+    definition,
+    edge,
+    step,
+)
+from workflows.definition import Problem, check, validate
+from workflows.definition.schema import MAX_NODES
+
+
+def told(value: dict[str, Any], **more: Any) -> dict[str, str]:
+    """Messages by place; a place with two messages would lose one, so none may."""
+    problems = validate(value, KINDS, **more)
+    assert len({problem.path for problem in problems}) == len(problems)
+    return {problem.path: problem.message for problem in problems}
+
+
+def http(name: str = "call", **config: Any) -> dict[str, Any]:
+    config.setdefault("url", "https://x.test")
+    return {"id": name, "type": "http_request", "config": config}
+
+
+class TestStructure:
+    def test_a_sound_definition_has_no_problems(self) -> None:
+        value = definition(
+            [
+                http(headers={"X": "{{ secrets.TOKEN }}"}, max_redirects=3),
+                step("b", {"x": "{{ call.status }} {{ variables.region }}"}),
+            ],
+            [edge("call", "b")],
+            variables={"region": "eu"},
+            output={"x": "{{ steps.b.x }}"},
+        )
+        assert validate(value, KINDS) == []
+
+    def test_everything_is_told_at_once_in_the_documents_order(self) -> None:
+        nodes = [
+            {"id": "a", "type": "htp_request", "config": {}},
+            {"id": "b", "type": "http_request", "config": {"method": "BREW"}},
+            {"id": "c", "type": "set", "confg": {}, "config": {"values": 1}},
+            *[step(f"s{number}") for number in range(8)],
+            step("run", {"x": "{{ nope }}"}),
+        ]
+        problems = validate(definition(nodes, [edge("a", "z")]), KINDS)
+        assert [problem.path for problem in problems] == [
+            "connections[0].to",
+            "nodes[0].type",
+            "nodes[1].config.method",
+            "nodes[1].config.url",
+            "nodes[2].confg",
+            "nodes[2].config.values",
+            "nodes[11].config.values.x",
+            "nodes[11].id",
+        ]
+
+    @pytest.mark.parametrize(
+        ("change", "place", "words"),
+        [
+            ({"type": "htp_request"}, "type", ["http_request", "did you mean"]),
+            ({"type": "http-request"}, "type", ['did you mean "http_request"?']),
+            ({"type": None}, "type", ["unknown step type null", "delay"]),
+            ({"id": "1a"}, "id", ["start with a letter"]),
+            ({"id": "a\n"}, "id", ["start with a letter"]),
+            ({"id": "a" * 65}, "id", ["64 characters"]),
+            ({"id": 5}, "id", ["start with a letter"]),
+            ({"id": "Steps"}, "id", ["reserved"]),
+            ({"name": 5}, "name", ["must be text"]),
+            ({"timeout": 0}, "timeout", ["at least 0.1"]),
+            ({"timeout": 3601}, "timeout", ["at most 3600"]),
+            ({"timeout": "soon"}, "timeout", ["must be a number"]),
+            ({"timeout": True}, "timeout", ["must be a number"]),
+            ({"on_error": "brunch"}, "on_error", ['did you mean "branch"?']),
+            (
+                {"on_unknown": "verify"},
+                "on_unknown",
+                ['"verify" is not available in this version', '"retry", "fail"'],
+            ),
+            ({"on_unknown": "ask"}, "on_unknown", ["not available in this version"]),
+            ({"on_eror": "stop"}, "on_eror", ['did you mean "on_error"?']),
+            ({"config": []}, "config", ["must be an object"]),
+            ({"config": {}}, "config.values", ["is required"]),
+            (
+                {"config": {"values": {}, "value": 1}},
+                "config.value",
+                ["unknown key", 'did you mean "values"?'],
+            ),
+        ],
+    )
+    def test_a_wrong_step_is_told_what_would_be_right(
+        self, change: dict[str, Any], place: str, words: list[str]
+    ) -> None:
+        found = told(definition([{**step("a"), **change}]))
+        assert set(found) == {f"nodes[0].{place}"}
+        for word in words:
+            assert word in found[f"nodes[0].{place}"]
+
+    @pytest.mark.parametrize(
+        ("retry", "place", "word"),
+        [
+            ({"max_attempts": 0}, "max_attempts", "at least 1"),
+            ({"max_attempts": 101}, "max_attempts", "at most 100"),
+            ({"max_attempts": 1.5}, "max_attempts", "a whole number"),
+            ({"backoff": "linear"}, "backoff", '"exponential", "fixed"'),
+            ({"initial": -1}, "initial", "at least 0"),
+            ({"jitter": 1.1}, "jitter", "at most 1"),
+            ({"waits": []}, "waits", "not be empty"),
+            ({"waits": ["x"]}, "waits[0]", "a number"),
+            ({"waits": [1], "max": 5}, "max", 'together with "waits"'),
+            ({"retry_on": ["6xx"]}, "retry_on[0]", '"5xx"'),
+            ({"retry_on": [99]}, "retry_on[0]", "timeout"),
+            ({"attempts": 3}, "attempts", '"max_attempts"'),
+        ],
+    )
+    def test_a_wrong_retry_is_refused(
+        self, retry: dict[str, Any], place: str, word: str
+    ) -> None:
+        found = told(definition([step("a", retry=retry)]))
+        assert set(found) == {f"nodes[0].retry.{place}"}
+        assert word in found[f"nodes[0].retry.{place}"]
+
+    @pytest.mark.parametrize(
+        "retry",
+        [
+            {},
+            {"max_attempts": 100, "backoff": "fixed", "initial": 0, "max": 0},
+            {"waits": [0, 1.5, 600], "max_attempts": 4, "jitter": 0},
+            {"retry_on": [503, "4xx", "timeout"]},
+        ],
+    )
+    def test_a_right_retry_is_taken(self, retry: dict[str, Any]) -> None:
+        assert told(definition([step("a", retry=retry)])) == {}
+
+    def test_a_template_may_stand_for_any_typed_value(self) -> None:
+        found = told(
+            definition(
+                [
+                    http(
+                        max_redirects="{{ variables.n }}",
+                        method="{{ variables.m }}",
+                        headers="{{ variables.h }}",
+                    ),
+                    {"id": "d", "type": "delay", "config": {"until": "{{ run.id }}"}},
+                ]
+            )
+        )
+        assert found == {}
+
+    def test_a_connection_is_written_out(self) -> None:
+        found = told(definition([http(connection="{{ variables.c }}")]))
+        assert set(found) == {"nodes[0].config.connection"}
+        assert "a template cannot be used here" in found["nodes[0].config.connection"]
+
+    def test_a_schemas_own_words_are_used(self) -> None:
+        node = {"id": "d", "type": "delay", "config": {}}
+        found = told(definition([node]))
+        assert found == {"nodes[0].config": 'needs either "duration" or "until"'}
+
+    def test_a_definition_needs_a_step(self) -> None:
+        assert told(definition([])) == {"nodes": "must not be empty"}
+
+    def test_more_than_a_thousand_steps_are_refused_at_once(self) -> None:
+        nodes = [step(f"s{number}") for number in range(MAX_NODES)]
+        assert told(definition(nodes)) == {}
+        nodes.append(step("one-more"))
+        assert told(definition(nodes)) == {"nodes": "must have at most 1,000 entries"}
+
+    def test_what_a_kind_complains_about_is_placed_in_its_config(self) -> None:
+        kind = Kind(
+            "odd",
+            {"type": "object", "properties": {"a": {"type": "integer"}}},
+            complaints=(("a.b", "is odd"), ("", "is odd too")),
+        )
+        node = {"id": "x", "type": "odd", "config": {"a": 1}}
+        assert validate(definition([node]), {"odd": kind}) == [
+            Problem("nodes[0].config", "is odd too"),
+            Problem("nodes[0].config.a.b", "is odd"),
+        ]
+        node["config"] = {"a": "x"}
+        problems = validate(definition([node]), {"odd": kind})
+        assert [str(p) for p in problems] == [
+            "nodes[0].config.a: must be a whole number"
+        ]
+
+
+class TestGraphRules:
+    def test_connections_name_steps_that_exist(self) -> None:
+        found = told(definition([step("notify")], [edge("notfy", "x")]))
+        assert found == {
+            "connections[0].from": 'there is no step "notfy"; did you mean "notify"?',
+            "connections[0].to": 'there is no step "x"',
+        }
+
+    def test_a_cycle_is_named(self) -> None:
+        nodes = [step(name) for name in "abcd"]
+        edges = [edge("d", "c"), edge("a", "b"), edge("b", "c"), edge("c", "b")]
+        assert told(definition(nodes, edges)) == {
+            "connections": "the steps form a cycle: b -> c -> b"
+        }
+
+    def test_a_step_that_follows_itself_is_a_cycle(self) -> None:
+        found = told(definition([step("a")], [edge("a", "a")]))
+        assert found == {"connections": "the steps form a cycle: a -> a"}
+
+    def test_an_id_is_used_once(self) -> None:
+        found = told(definition([step("a"), step("b"), step("a")]))
+        assert found == {"nodes[2].id": 'the id "a" is used twice'}
+
+    @pytest.mark.parametrize(
+        "name", ["trigger", "steps", "variables", "run", "item", "index", "secrets"]
+    )
+    def test_an_id_is_not_a_root_of_expressions(self, name: str) -> None:
+        assert set(told(definition([step(name)]))) == {"nodes[0].id"}
+
+    def test_a_port_exists(self) -> None:
+        switch = {"id": "s", "type": "switch", "config": {"cases": ["big"]}}
+        nodes = [switch, step("a")]
+        assert told(definition(nodes, [edge("s", "a", "big")])) == {}
+        found = told(definition(nodes, [edge("s", "a", "bigg")]))
+        assert found == {
+            "connections[0].on": '"s" has no port "bigg"; it has big, default, '
+            'failure; did you mean "big"?'
+        }
+
+    def test_a_failure_connection_needs_on_error_branch(self) -> None:
+        edges = [edge("a", "b", "failure")]
+        for on_error, expected in (
+            ("branch", set()),
+            ("stop", {"connections[0].on"}),
+            ("continue", {"connections[0].on"}),
+        ):
+            nodes = [step("a", on_error=on_error), step("b")]
+            assert set(told(definition(nodes, edges))) == expected
+
+    def test_a_connection_is_drawn_once(self) -> None:
+        nodes = [step("a", on_error="branch"), step("b")]
+        edges = [edge("a", "b"), edge("a", "b", "failure"), edge("a", "b")]
+        assert set(told(definition(nodes, edges))) == {"connections[2]"}
+
+    def test_what_no_trigger_leads_to_is_told(self) -> None:
+        value = definition([step("a"), step("b"), step("c")], [edge("a", "b")])
+        assert told(value) == {}
+        assert told(value, triggers=[{"start": []}]) == {}
+        found = told(value, triggers=[{"start": ["a"]}])
+        assert set(found) == {"nodes[2]"}
+        assert 'no trigger leads to "c"' in found["nodes[2]"]
+        assert told(value, triggers=[{"start": ["a"]}, {"start": ["c"]}]) == {}
+
+    def test_a_diamond_is_sound(self) -> None:
+        nodes = [step("a"), step("b"), step("c"), step("d", {"x": "{{ a.x }}"})]
+        edges = [edge("a", "b"), edge("a", "c"), edge("b", "d"), edge("c", "d")]
+        assert told(definition(nodes, edges)) == {}
+
+
+class TestTemplates:
+    def test_a_template_that_does_not_parse_is_told_with_its_place(self) -> None:
+        found = told(definition([step("a", {"x": [1, "{{ 1 + }}"]})]))
+        assert set(found) == {"nodes[0].config.values.x[1]"}
+
+    def test_a_key_is_a_template_too(self) -> None:
+        found = told(definition([step("a", {"{{ nope }}": 1})]))
+        assert set(found) == {'nodes[0].config.values["{{ nope }}"]'}
+
+    @pytest.mark.parametrize(
+        ("source", "words"),
+        [
+            ("{{ b.x }}", ["cannot have run yet", '"b"', '"a"']),
+            ("{{ steps.b.x }}", ["cannot have run yet"]),
+            ("{{ steps.a.x }}", ["its own output"]),
+            ("{{ steps.c.x }}", ['there is no step "c"']),
+            ("{{ item.x }}", ["only inside a loop"]),
+            ("{{ index }}", ["only inside a loop"]),
+            ("{{ payload.x }}", ["payload", "trigger"]),
+            ("{{ secrets.X }}", ["secrets cannot be used here"]),
+        ],
+    )
+    def test_a_name_that_does_not_exist_then_is_refused(
+        self, source: str, words: list[str]
+    ) -> None:
+        nodes = [step("a", {"x": source}), step("b")]
+        found = told(definition(nodes, [edge("a", "b")]))
+        assert set(found) == {"nodes[0].config.values.x"}
+        for word in words:
+            assert word in found["nodes[0].config.values.x"]
+
+    def test_steps_beside_each_other_do_not_see_each_other(self) -> None:
+        nodes = [step("a"), step("b", {"x": "{{ c.x }}"}), step("c")]
+        found = told(definition(nodes, [edge("a", "b"), edge("a", "c")]))
+        assert set(found) == {"nodes[1].config.values.x"}
+
+    def test_a_steps_id_may_have_hyphens(self) -> None:
+        nodes = [step("a-1"), step("b", {"x": "{{ a-1.x }}"})]
+        assert told(definition(nodes, [edge("a-1", "b")])) == {}
+
+    def test_a_loop_knows_its_item(self) -> None:
+        node = {"id": "l", "type": "for_each", "config": {"body": "{{ item }}"}}
+        assert told(definition([node])) == {}
+
+    def test_a_triggers_id_is_explained(self) -> None:
+        value = definition([step("a", {"x": "{{ hook-1.payload }}"})])
+        found = told(value, triggers=[{"node_id": "hook-1", "start": []}])
+        assert "trigger.payload" in found["nodes[0].config.values.x"]
+
+    def test_a_condition_is_an_expression_without_braces_too(self) -> None:
+        node = {"id": "f", "type": "filter", "config": {"condition": "nope == 1"}}
+        assert set(told(definition([node]))) == {"nodes[0].config.condition"}
+        node["config"] = {"condition": "trigger.payload.x == 1"}
+        assert told(definition([node])) == {}
+
+    def test_secrets_stay_in_the_fields_that_may_hold_them(self) -> None:
+        inside = http(
+            url="https://x.test/{{ secrets.A }}",
+            headers={"X": "{{ secrets.B }}"},
+            signing={"secret": "{{ secrets.C }}", "scheme": "x"},
+        )
+        assert told(definition([inside])) == {}
+        outside = http(signing={"scheme": "{{ secrets.C }}"}, method="{{ secrets.D }}")
+        found = told(
+            definition(
+                [outside],
+                output="{{ secrets.E }}",
+                variables={"x": "{{ secrets.F }}"},
+            )
+        )
+        assert set(found) == {
+            "nodes[0].config.signing.scheme",
+            "nodes[0].config.method",
+            "output",
+            "variables.x",
+        }
+        assert "only in body, headers" in found["nodes[0].config.method"]
+
+    def test_a_secret_is_named(self) -> None:
+        found = told(definition([http(body="{{ secrets }}")]))
+        assert "secrets.NAME" in found["nodes[0].config.body"]
+
+    def test_a_variable_is_no_template(self) -> None:
+        found = told(definition([step("a")], variables={"x": ["{{ run.id }}"]}))
+        assert set(found) == {"variables.x[0]"}
+
+    def test_output_sees_every_step(self) -> None:
+        value = definition([step("a")], output=["{{ a.x }}", "{{ steps.b }}"])
+        assert set(told(value)) == {"output[1]"}
+
+    def test_with_a_cycle_no_step_is_said_to_come_too_late(self) -> None:
+        nodes = [step("a", {"x": "{{ b }}"}), step("b", {"x": "{{ a }}"})]
+        value = definition(nodes, [edge("a", "b"), edge("b", "a")])
+        assert set(told(value)) == {"connections"}
+
+
+class TestPlaces:
+    def test_problems_are_placed_in_the_document_as_written(self) -> None:
+        document = {
+            "definition": {
+                "steps": [
+                    {"type": "schedule", "config": {}},
+                    {"name": "a", "type": "set", "config": {"values": {}}},
+                    {"name": "b", "type": "webhook", "configuration": {"url": ""}},
+                    {"name": "c", "type": "set", "config": {}, "timeot": 1},
+                ]
+            },
+            "variables": {"x": "{{ y }}"},
+        }
+        _, problems = check(document, KINDS)
+        assert [problem.path for problem in problems] == [
+            "definition.steps[2].configuration.url",
+            "definition.steps[3].config.values",
+            "definition.steps[3].timeot",
+            "variables.x",
+        ]
+
+    def test_connections_keep_their_numbers_beside_trigger_nodes(self) -> None:
+        document = {
+            "nodes": [
+                {"id": "t", "type": "manual"},
+                step("a"),
+                step("b", {"x": "{{ nope.x }}"}),
+            ],
+            "connections": [{"from": "t", "to": "a"}, {"from": "a", "to": "x"}],
+        }
+        _, problems = check(document, KINDS)
+        assert [problem.path for problem in problems] == [
+            "connections[1].to",
+            "nodes[2]",
+            "nodes[2].config.values.x",
+        ]
+
+    def test_reading_and_validating_complain_together_but_once(self) -> None:
+        document = {"nodes": [5, step("a", {"x": "{{ 1 + }}"})], "nmae": "x"}
+        _, problems = check(document, KINDS)
+        assert [problem.path for problem in problems] == [
+            "nmae",
+            "nodes[0]",
+            "nodes[1].config.values.x",
+        ]
+        assert [p.path for p in check({"nodes": [5]}, KINDS)[1]] == ["nodes[0]"]
+        assert [p.path for p in check(None, KINDS)[1]] == [""]
+        assert [p.path for p in check({}, KINDS)[1]] == [""]
+        assert [p.path for p in check({"nodes": []}, KINDS)[1]] == ["nodes"]
