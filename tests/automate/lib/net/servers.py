@@ -6,7 +6,9 @@ import contextlib
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Callable
+from time import monotonic
 from types import TracebackType
 
 Handler = Callable[[socket.socket, "Server"], None]
@@ -49,6 +51,17 @@ def always(*parts: bytes, close: bool = False) -> Handler:
                 return
 
     return handle
+
+
+def silent(_: socket.socket, server: Server) -> None:
+    """Accept, and say nothing until the test is over."""
+    server.done.wait(60)
+
+
+def stall(sock: socket.socket, server: Server) -> None:
+    """Read one request, and never answer it."""
+    server.requests.append(read_request(sock))
+    server.done.wait(60)
 
 
 class Server:
@@ -94,6 +107,12 @@ class Server:
                 self._open.append(wrapped)
                 sock = stack.enter_context(wrapped)
             self._handler(sock, self)
+
+    def wait_for_requests(self, count: int) -> None:
+        """Return when `count` requests have arrived."""
+        give_up = monotonic() + 20
+        while len(self.requests) < count and monotonic() < give_up:
+            time.sleep(0.01)
 
     def wait_closed(self) -> None:
         """Return when the handler of every connection so far has ended."""

@@ -1,0 +1,578 @@
+"""The client against receivers that answer, break, stall and lie."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import socket
+import struct
+import threading
+from contextlib import closing
+from ipaddress import ip_network
+from time import monotonic
+
+import pytest
+from pytest_httpserver import HTTPServer
+from werkzeug import Request as Received
+from werkzeug import Response as Reply
+
+from automate.lib.net import Client, NetError, Policy, Request, Response
+from tests.automate.lib.net.servers import (
+    Server,
+    always,
+    answer,
+    read_request,
+    silent,
+    stall,
+)
+
+
+def get(client: Client, url: str, **changes: object) -> Response:
+    values: dict[str, object] = {"method": "GET", "url": url, "timeout": 5.0}
+    return client.send(Request(**{**values, **changes}))  # type: ignore[arg-type]
+
+
+def failure(client: Client, url: str, **changes: object) -> NetError:
+    with pytest.raises(NetError) as caught:
+        get(client, url, **changes)
+    return caught.value
+
+
+def reset(sock: socket.socket) -> None:
+    """Close with RST instead of FIN."""
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    sock.close()
+
+
+def test_a_request_arrives_as_it_was_given(
+    client: Client, httpserver: HTTPServer
+) -> None:
+    def handler(request: Received) -> Reply:
+        seen = {
+            "method": request.method,
+            "query": request.query_string.decode(),
+            "key": request.headers["Idempotency-Key"],
+            "agent": request.headers["User-Agent"],
+            "host": request.headers["Host"],
+            "body": request.get_data(as_text=True),
+        }
+        return Reply(json.dumps(seen), 202, {"X-Seen": "yes"})
+
+    httpserver.expect_request("/hook").respond_with_handler(handler)
+    url = httpserver.url_for("/hook") + "?a=1"
+
+    response = client.send(
+        Request("PUT", url, {"Idempotency-Key": "k1"}, "h\u00e9".encode())
+    )
+
+    assert response.status == 202
+    assert ("X-Seen", "yes") in response.headers
+    assert response.url == url
+    assert not response.truncated
+    assert 0 < response.duration < 5
+    assert json.loads(response.body) == {
+        "method": "PUT",
+        "query": "a=1",
+        "key": "k1",
+        "agent": "Automate",
+        "host": f"{httpserver.host}:{httpserver.port}",
+        "body": "h\u00e9",
+    }
+
+
+@pytest.mark.parametrize("status", [200, 204, 304, 400, 404, 410, 429, 500, 503])
+def test_any_status_is_a_response(client: Client, status: int) -> None:
+    raw = f"HTTP/1.1 {status} X\r\nContent-Length: 0\r\n\r\n".encode()
+    with Server(always(raw)) as server:
+        assert get(client, server.url).status == status
+
+
+def test_a_head_request_has_no_body_and_keeps_its_connection(client: Client) -> None:
+    with Server(always(b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n")) as server:
+        for _ in range(2):
+            assert get(client, server.url, method="HEAD").body == b""
+        assert server.connections == 1
+
+
+def test_a_connection_is_reused(client: Client) -> None:
+    with Server(always(answer())) as server:
+        for _ in range(5):
+            assert get(client, server.url, method="POST", body=b"x").body == b"ok"
+
+        assert server.connections == 1
+        assert len(server.requests) == 5
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        answer(b"ok", "200 OK", "Connection: close"),
+        answer(b"ok") + b"surplus",
+        b"HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nok",
+    ],
+    ids=["close", "surplus", "1.0"],
+)
+def test_a_connection_that_must_not_be_reused_is_not(
+    client: Client, raw: bytes
+) -> None:
+    with Server(always(raw)) as server:
+        for _ in range(2):
+            assert get(client, server.url).body == b"ok"
+        assert server.connections == 2
+
+
+def test_a_server_that_closed_the_idle_connection_costs_nothing(
+    client: Client,
+) -> None:
+    with Server(always(answer(), close=True)) as server:
+        for number in range(1, 4):
+            assert get(client, server.url, method="POST", body=b"x").status == 200
+            server.wait_closed()
+            assert len(server.requests) == number
+
+
+def test_a_request_that_may_have_been_processed_is_never_repeated(
+    client: Client,
+) -> None:
+    def once(sock: socket.socket, server: Server) -> None:
+        server.requests.append(read_request(sock))
+        sock.sendall(answer())
+        server.requests.append(read_request(sock))
+
+    with Server(once) as server:
+        get(client, server.url, method="POST", body=b"1")
+        error = failure(client, server.url, method="POST", body=b"2")
+
+        assert (error.kind, error.sent) == ("reset", True)
+        assert "before its answer" in str(error)
+        assert [each[-1:] for each in server.requests] == [b"1", b"2"]
+
+
+def test_a_reset_before_the_answer(client: Client) -> None:
+    def handle(sock: socket.socket, _: Server) -> None:
+        read_request(sock)
+        reset(sock)
+
+    with Server(handle) as server:
+        error = failure(client, server.url)
+
+    assert (error.kind, error.sent) == ("reset", True)
+
+
+def test_a_reset_in_the_middle_of_the_answer(client: Client) -> None:
+    def handle(sock: socket.socket, _: Server) -> None:
+        read_request(sock)
+        sock.sendall(answer(b"x" * 1000)[:-500])
+        threading.Event().wait(0.1)
+        reset(sock)
+
+    with Server(handle) as server:
+        error = failure(client, server.url)
+
+    assert (error.kind, error.sent) == ("reset", True)
+
+
+def test_half_an_answer(client: Client) -> None:
+    with Server(always(answer(b"x" * 10)[:-4], close=True)) as server:
+        error = failure(client, server.url)
+
+    assert (error.kind, error.sent) == ("reset", True)
+    assert "after 6 of 10 bytes" in str(error)
+
+
+def test_something_that_is_not_http(client: Client) -> None:
+    with Server(always(b"220 mail.example ESMTP\r\n\r\n")) as server:
+        error = failure(client, server.url)
+
+    assert (error.kind, error.sent) == ("protocol", True)
+
+
+def test_silence_ends_at_the_deadline(client: Client) -> None:
+    started = monotonic()
+    with Server(silent) as server:
+        error = failure(client, server.url, timeout=0.3)
+
+        assert (error.kind, error.sent) == ("timeout", True)
+        assert str(error) == "no full answer within 0.3 s"
+        assert monotonic() - started < 2
+
+
+@pytest.mark.parametrize(
+    "start",
+    [b"HTTP/1.1 200 OK\r\nX-Slow: ", b"HTTP/1.1 200 OK\r\nContent-Length: 900\r\n\r\n"],
+    ids=["headers", "body"],
+)
+def test_a_drip_ends_at_the_deadline(client: Client, start: bytes) -> None:
+    def drip(sock: socket.socket, server: Server) -> None:
+        read_request(sock)
+        sock.sendall(start)
+        while not server.done.wait(0.05):
+            sock.sendall(b"a")
+
+    started = monotonic()
+    with Server(drip) as server:
+        error = failure(client, server.url, timeout=0.4)
+
+        assert (error.kind, error.sent) == ("timeout", True)
+        assert 0.3 < monotonic() - started < 2
+
+
+def test_a_deadline_that_is_over_sends_nothing(client: Client) -> None:
+    with Server(always(answer())) as server:
+        get(client, server.url)
+        for url in (server.url, "http://127.0.0.9/"):
+            error = failure(client, url, timeout=0)
+            assert (error.kind, error.sent) == ("timeout", False)
+        assert len(server.requests) == 1
+
+
+def test_a_huge_body_is_cut_and_its_connection_dropped(client: Client) -> None:
+    with Server(always(answer(b"x" * 5_000_000))) as server:
+        response = get(client, server.url, max_response=1000)
+        again = get(client, server.url, max_response=5_000_000)
+
+        assert (response.body, response.truncated) == (b"x" * 1000, True)
+        assert (len(again.body), again.truncated) == (5_000_000, False)
+        assert server.connections == 2
+
+
+def test_an_endless_body_is_cut(client: Client) -> None:
+    def endless(sock: socket.socket, _: Server) -> None:
+        read_request(sock)
+        sock.sendall(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+        while True:
+            sock.sendall(b"400\r\n" + b"x" * 1024 + b"\r\n")
+
+    with Server(endless) as server:
+        response = get(client, server.url, max_response=100_000)
+
+    assert (len(response.body), response.truncated) == (100_000, True)
+
+
+def test_a_gzip_bomb_is_cut(client: Client) -> None:
+    bomb = answer(gzip.compress(bytes(50_000_000)), "200 OK", "Content-Encoding: gzip")
+    with Server(always(bomb)) as server:
+        response = get(
+            client,
+            server.url,
+            headers={"Accept-Encoding": "gzip"},
+            max_response=50_000,
+        )
+
+    assert (response.body, response.truncated) == (bytes(50_000), True)
+
+
+def test_no_encoding_is_asked_for_but_gzip_is_understood(client: Client) -> None:
+    packed = answer(gzip.compress(b"hello"), "200 OK", "Content-Encoding: GZIP")
+    with Server(always(packed)) as server:
+        assert get(client, server.url).body == b"hello"
+        assert b"Accept-Encoding: identity\r\n" in server.requests[0]
+
+
+def test_an_answer_that_comes_before_the_upload_ends_is_read(client: Client) -> None:
+    def refuse(sock: socket.socket, _: Server) -> None:
+        sock.recv(1000)
+        sock.sendall(answer(b"too large", "413 Content Too Large"))
+        sock.shutdown(socket.SHUT_WR)
+        while sock.recv(1_000_000):
+            pass
+
+    with Server(refuse) as server:
+        response = get(client, server.url, method="POST", body=b"x" * 3_000_000)
+
+    assert (response.status, response.body) == (413, b"too large")
+
+
+@pytest.mark.parametrize(
+    ("url", "headers", "method"),
+    [
+        ("{}/\r\nX: y", {}, "GET"),
+        ("{}/\x00", {}, "GET"),
+        ("{}/", {"X": "a\r\nY: b"}, "GET"),
+        ("{}/", {"X\r\nY": "b"}, "GET"),
+        ("{}/", {"X": "\0"}, "GET"),
+        ("{}/", {}, "GET / HTTP/1.1\r\nX:"),
+        ("http://user:pw@127.0.0.1/", {}, "GET"),
+        ("file:///etc/passwd", {}, "GET"),
+    ],
+)
+def test_what_could_be_smuggled_is_refused_before_anything_leaves(
+    client: Client, url: str, headers: dict[str, str], method: str
+) -> None:
+    with Server(always(answer())) as server:
+        error = failure(client, url.format(server.url), headers=headers, method=method)
+
+        assert server.connections == 0
+    assert (error.kind, error.sent) == ("protocol", False)
+
+
+def test_the_environment_has_no_say(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Server(always(answer(b"proxy"))) as proxy, Server(always(answer())) as server:
+        for name in ("http_proxy", "HTTP_PROXY", "ALL_PROXY", "all_proxy"):
+            monkeypatch.setenv(name, proxy.url)
+
+        assert get(client, server.url).body == b"ok"
+        assert proxy.connections == 0
+
+
+def test_a_blocked_request_says_which_setting_permits_it() -> None:
+    with Server(always(answer())) as server, closing(Client(Policy())) as strict:
+        error = failure(strict, server.url)
+
+        assert server.connections == 0
+    assert (error.kind, error.sent) == ("blocked", False)
+    assert str(error) == (
+        "127.0.0.1 is a loopback address: set AUTOMATE_ALLOWED_NETWORKS to permit it"
+    )
+
+
+@pytest.mark.parametrize("allowed", ["127.0.0.1", "*.example.com"])
+def test_a_secret_goes_to_its_hosts_only(client: Client, allowed: str) -> None:
+    hosts = frozenset({allowed})
+    with Server(always(answer())) as server:
+        if allowed == "127.0.0.1":
+            assert get(client, server.url, allowed_hosts=hosts).status == 200
+        error = failure(client, f"http://localhost:{server.port}/", allowed_hosts=hosts)
+
+        assert (error.kind, error.sent) == ("blocked", False)
+        assert str(error) == (
+            "localhost is not permitted: the secret or connection in use"
+            f" allows only certain hosts ({allowed})"
+        )
+
+
+@pytest.mark.parametrize("host", ["evil.example", "evil.example:80", "[::1]:80"])
+def test_a_host_header_does_not_get_around_the_allowed_hosts(
+    client: Client, host: str
+) -> None:
+    with Server(always(answer())) as server:
+        error = failure(
+            client,
+            server.url,
+            headers={"Host": host},
+            allowed_hosts=frozenset({"127.0.0.1"}),
+        )
+
+        assert server.connections == 0
+    assert error.kind == "blocked"
+
+
+def moved(where: str, status: str = "302 Found") -> bytes:
+    return answer(b"", status, f"Location: {where}")
+
+
+def test_a_redirect_is_not_followed_by_default(client: Client) -> None:
+    with Server(always(moved("/next"))) as server:
+        response = get(client, server.url)
+
+        assert response.status == 302
+        assert ("Location", "/next") in response.headers
+        assert len(server.requests) == 1
+
+
+def test_a_redirect_to_another_origin_leaves_credentials_behind(
+    client: Client,
+) -> None:
+    with (
+        Server(always(answer(b"there"))) as there,
+        Server(always(moved(there.url + "/x"))) as here,
+    ):
+        response = get(
+            client,
+            here.url,
+            method="POST",
+            body=b"b",
+            headers={"Authorization": "Bearer c", "X-Api-Key": "c", "X-Id": "7"},
+            max_redirects=2,
+        )
+
+        assert (response.body, response.url) == (b"there", there.url + "/x")
+        assert b"Authorization: Bearer c" in here.requests[0]
+        arrived = there.requests[0]
+    assert arrived.startswith(b"GET /x HTTP/1.1\r\n")
+    assert b"X-Id: 7" in arrived
+    assert b"Bearer" not in arrived
+    assert b"Api-Key" not in arrived
+
+
+def test_a_307_repeats_method_and_body(client: Client) -> None:
+    with (
+        Server(always(answer())) as there,
+        Server(always(moved(there.url, "307 Temporary Redirect"))) as here,
+    ):
+        get(client, here.url, method="POST", body=b"data", max_redirects=1)
+
+        assert there.requests[0].startswith(b"POST / ")
+        assert there.requests[0].endswith(b"\r\n\r\ndata")
+
+
+def test_too_many_redirects_are_an_error(client: Client) -> None:
+    with Server(always(moved("/again"))) as server:
+        error = failure(client, server.url, max_redirects=3)
+
+        assert (error.kind, error.sent) == ("redirect", True)
+        assert "more than 3 redirects" in str(error)
+        assert len(server.requests) == 4
+
+
+@pytest.mark.parametrize(
+    ("where", "kind", "reason"),
+    [
+        ("http://10.0.0.1/", "blocked", "private address"),
+        ("http://169.254.169.254/latest/meta-data/", "blocked", "metadata"),
+        ("http://[::1]/", "blocked", "loopback"),
+        ("file:///etc/passwd", "redirect", "scheme 'file'"),
+        ("http://u:p@127.0.0.1/", "redirect", "user name"),
+    ],
+)
+def test_a_redirect_to_a_forbidden_place_is_refused(
+    client: Client, where: str, kind: str, reason: str
+) -> None:
+    with Server(always(moved(where))) as server:
+        error = failure(client, server.url, max_redirects=5)
+
+    assert (error.kind, error.sent) == (kind, True)
+    assert "redirect" in str(error)
+    assert reason in str(error)
+
+
+def test_a_redirect_is_held_to_the_allowed_hosts(client: Client) -> None:
+    with (
+        Server(always(answer())) as there,
+        Server(always(moved(f"http://localhost:{there.port}/"))) as here,
+    ):
+        error = failure(
+            client,
+            here.url,
+            max_redirects=1,
+            allowed_hosts=frozenset({"127.0.0.1"}),
+        )
+
+        assert there.connections == 0
+    assert (error.kind, error.sent) == ("blocked", True)
+
+
+def test_redirects_share_one_deadline(client: Client) -> None:
+    def slow(sock: socket.socket, server: Server) -> None:
+        while read_request(sock):
+            if server.done.wait(0.15):
+                return
+            sock.sendall(moved("/again"))
+
+    started = monotonic()
+    with Server(slow) as server:
+        error = failure(client, server.url, max_redirects=50, timeout=0.5)
+
+        assert (error.kind, error.sent) == ("timeout", True)
+        assert monotonic() - started < 2
+
+
+def test_a_pool_holds_no_more_than_its_size_and_never_blocks() -> None:
+    together = threading.Barrier(8)
+
+    def meet(sock: socket.socket, _: Server) -> None:
+        while read_request(sock):
+            together.wait(10)
+            sock.sendall(answer())
+
+    policy = Policy([ip_network("127.0.0.0/8")])
+    with Server(meet) as server, closing(Client(policy, pool_size=3)) as client:
+        threads = [
+            threading.Thread(target=get, args=(client, server.url)) for _ in range(8)
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(10)
+
+        assert server.connections == 8
+        assert list(client._pool.idle().values()) == [3]
+
+
+def test_32_threads_get_their_own_answers(client: Client) -> None:
+    def echo(sock: socket.socket, _: Server) -> None:
+        while request := read_request(sock):
+            sock.sendall(answer(request.rpartition(b"\r\n\r\n")[2]))
+
+    wrong: list[object] = []
+
+    def work(number: int) -> None:
+        for turn in range(20):
+            body = f"{number}/{turn}".encode()
+            try:
+                response = get(client, server.url, method="POST", body=body)
+            except NetError as error:
+                wrong.append(error)
+                continue
+            if response.body != body:
+                wrong.append((body, response.body))
+
+    with Server(echo) as server:
+        threads = [threading.Thread(target=work, args=(n,)) for n in range(32)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(60)
+
+        assert wrong == []
+        assert server.connections <= 32
+
+
+def test_abort_frees_every_blocked_thread(client: Client) -> None:
+    errors: list[NetError] = []
+    with Server(stall) as server:
+        threads = [
+            threading.Thread(
+                target=lambda: errors.append(failure(client, server.url, timeout=30))
+            )
+            for _ in range(8)
+        ]
+        for thread in threads:
+            thread.start()
+        server.wait_for_requests(8)
+        started = monotonic()
+        client.abort()
+        for thread in threads:
+            thread.join(10)
+
+        assert monotonic() - started < 3
+    assert [(each.kind, each.sent) for each in errors] == [("reset", True)] * 8
+
+
+def test_after_abort_nothing_is_sent(client: Client) -> None:
+    with Server(always(answer())) as server:
+        get(client, server.url)
+        client.abort()
+        error = failure(client, server.url)
+
+        assert (error.kind, error.sent) == ("reset", False)
+        assert len(server.requests) == 1
+
+
+def test_abort_does_not_make_half_an_answer_a_whole_one(client: Client) -> None:
+    def open_ended(sock: socket.socket, server: Server) -> None:
+        server.requests.append(read_request(sock))
+        sock.sendall(b"HTTP/1.1 200 OK\r\n\r\nhalf")
+        server.done.wait(30)
+
+    with Server(open_ended) as server:
+        timer = threading.Timer(0.3, client.abort)
+        timer.start()
+        error = failure(client, server.url, timeout=20)
+        timer.join()
+
+    assert (error.kind, error.sent) == ("reset", True)
+
+
+def test_close_drops_idle_connections_and_requests_still_work(
+    client: Client,
+) -> None:
+    with Server(always(answer())) as server:
+        get(client, server.url)
+        client.close()
+        server.wait_closed()
+
+        assert get(client, server.url).status == 200
+        assert client._pool.idle() == {}
