@@ -17,6 +17,7 @@ from werkzeug import Request as Received
 from werkzeug import Response as Reply
 
 from automate.lib.net import Client, NetError, Policy, Request, Response
+from automate.lib.net.pool import Connection
 from tests.automate.lib.net.servers import (
     Server,
     always,
@@ -146,6 +147,26 @@ def test_a_request_that_may_have_been_processed_is_never_repeated(
         assert (error.kind, error.sent) == ("reset", True)
         assert "before its answer" in str(error)
         assert [each[-1:] for each in server.requests] == [b"1", b"2"]
+
+
+def test_a_send_that_no_byte_of_left_says_so(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The peer resets between the look at the idle connection and the send."""
+
+    def once(sock: socket.socket, _: Server) -> None:
+        read_request(sock)
+        sock.sendall(answer())
+        reset(sock)
+
+    with Server(once) as server:
+        get(client, server.url)
+        server.wait_closed()
+        monkeypatch.setattr(Connection, "is_dropped", lambda _: False)
+        error = failure(client, server.url, method="POST", body=b"x")
+
+    assert (error.kind, error.sent) == ("reset", False)
+    assert str(error).startswith("the connection broke: ")
 
 
 def test_a_reset_before_the_answer(client: Client) -> None:
