@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from django.core.exceptions import ImproperlyConfigured
 from rest_framework.exceptions import PermissionDenied
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
-from rest_framework.views import APIView
 
 from automate.accounts.models import ApiKey
 from automate.accounts.models.api_key import Scope
+
+if TYPE_CHECKING:
+    # rest_framework.views imports this module: it is in its default settings.
+    from rest_framework.views import APIView
 
 
 def has_scope(request: Request, scope: str) -> bool:
