@@ -1,0 +1,80 @@
+"""Inbound events: what arrived, did not become a run, and why."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest
+
+from automate.accounts.admin.base import ReadOnlyAdmin
+from automate.accounts.admin.html import NOTHING, link, pill
+from automate.accounts.models import User
+from runs.admin.history import id_rule, run_link
+from webhooks.models import InboundEvent
+
+QUIET = (InboundEvent.Reason.DUPLICATE, InboundEvent.Reason.FILTERED)
+
+
+class InboundEventAdmin(ReadOnlyAdmin):
+    """Events, newest first; strangers are counted by the minute."""
+
+    list_display = (
+        "at", "reason_pill", "status", "trigger_link", "workflow", "event_id", "count",
+        "source_ip", "first_run",
+    )  # fmt: skip
+    list_display_links = ("at",)
+    list_select_related = ("trigger__workflow",)
+    list_filter = ("reason",)
+    search_fields = ("event_id",)
+    search_help_text = "The sender's event id, or the id of the run it had become."
+    date_hierarchy = "at"
+    ordering = ("-id",)
+    sortable_by = ()
+    fields = (
+        "at", "reason_pill", "status", "detail", "trigger_link", "workflow", "event_id",
+        "first_run", "source_ip", "size", "count", "minute",
+    )  # fmt: skip
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[InboundEvent]:
+        """Events at one's teams' triggers; events at no trigger for superusers only."""
+        rows = super().get_queryset(request)
+        if request.user.is_superuser or not isinstance(request.user, User):
+            return rows
+        teams = request.user.teams.values("pk")
+        mine = Q(trigger__workflow__team__in=teams)
+        shared = Q(trigger__isnull=False, trigger__workflow__team__isnull=True)
+        return rows.filter(mine | shared)
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[InboundEvent], search_term: str
+    ) -> tuple[QuerySet[InboundEvent], bool]:
+        """Events by their exact id, or by the run they had become."""
+        del request
+        term = search_term.strip()
+        if not term:
+            return queryset, False
+        rule = Q(event_id=term)
+        by_run = id_rule(term, "first_run_id")
+        return queryset.filter(by_run | rule if by_run else rule), False
+
+    @admin.display(description="why")
+    def reason_pill(self, event: InboundEvent) -> str:
+        """The reason; duplicates and filtered events are nothing to worry about."""
+        kind = "queued" if event.reason in QUIET else "failed"
+        return pill(kind, event.get_reason_display())
+
+    @admin.display(description="trigger")
+    def trigger_link(self, event: InboundEvent) -> str:
+        """A link to the trigger, when there is one."""
+        trigger = event.trigger
+        return link(trigger, trigger.path or trigger.kind) if trigger else NOTHING
+
+    @admin.display(description="workflow")
+    def workflow(self, event: InboundEvent) -> str:
+        """A link to the trigger's workflow."""
+        return link(event.trigger.workflow) if event.trigger else NOTHING
+
+    @admin.display(description="first run")
+    def first_run(self, event: InboundEvent) -> str:
+        """A link to the run that the same event became before."""
+        return run_link(event.first_run_id)

@@ -1,0 +1,158 @@
+"""One event on its way through the gates: what is known of it so far."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cached_property
+from typing import Any
+from urllib.parse import parse_qsl
+from uuid import UUID
+
+from django.conf import settings
+
+from automate.lib import jsonio
+from automate.lib.jsonio import storable_text
+from runs.engine.payload import parse_body
+from webhooks.headers import read_headers, safe_headers, source_ip
+from webhooks.lookup import Entry, variables_of
+from webhooks.record import Rejected
+from webhooks.schemes import Verified
+from workflows.triggers.schemes import options_of, scheme_of
+
+MAX_QUERY_FIELDS = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """A request as the server hands it over, with nothing read and nothing believed.
+
+    `address` is a trigger's key or path, `environ` is WSGI's.
+    """
+
+    method: str
+    address: str
+    environ: Mapping[str, Any] = field(repr=False)
+    url: str = ""
+
+
+class Arrival:
+    """An event and what the gates have found out; each gate adds what it is for."""
+
+    def __init__(self, incoming: Incoming, now: datetime) -> None:
+        self.incoming = incoming
+        self.now = now
+        self.headers = read_headers(incoming.environ)
+        self.found: Entry | None = None
+        self.body = b""
+        self.size = 0
+        self.verified = Verified()
+
+    @property
+    def entry(self) -> Entry:
+        """The trigger; only for gates behind the one that asks for it."""
+        if self.found is None:
+            raise LookupError("The trigger is not known yet.")
+        return self.found
+
+    def header(self, name: str) -> str:
+        """The value of a header whatever its case; empty when it is missing."""
+        return self.headers.get(name.lower(), "")
+
+    @property
+    def content_type(self) -> str:
+        """The Content-Type header as it came."""
+        return storable_text(self.header("content-type"))
+
+    @property
+    def is_json(self) -> bool:
+        """Whether the sender says that the body is one JSON text."""
+        media = self.header("content-type").partition(";")[0].strip().lower()
+        return media.endswith(("/json", "+json"))
+
+    @property
+    def event_id(self) -> str:
+        """The sender's id of the event, from wherever it is given."""
+        rule = self.found.config.get("idempotency", {}) if self.found else {}
+        found = (
+            self.header(rule.get("header", ""))
+            or self.verified.event_id
+            or self.header("idempotency-key")
+            or self.header("webhook-id")
+        )
+        return storable_text(found)[:200]
+
+    @cached_property
+    def payload(self) -> Any:
+        """The body as templates see it; raises BadJSON for JSON that is none."""
+        if self.is_json and self.body:
+            return jsonio.loads(self.body)
+        return parse_body(self.body, self.content_type)
+
+    @cached_property
+    def query(self) -> dict[str, str | list[str]]:
+        """The query by name, repeated ones as lists. Raises ValueError for too many."""
+        text = self.incoming.environ.get("QUERY_STRING", "")
+        if not text:
+            return {}
+        pairs = parse_qsl(text, keep_blank_values=True, max_num_fields=MAX_QUERY_FIELDS)
+        found: dict[str, str | list[str]] = {}
+        for name, value in pairs:
+            before = found.get(name)
+            if before is None:
+                found[name] = value
+            elif isinstance(before, list):
+                before.append(value)
+            else:
+                found[name] = [before, value]
+        return found
+
+    @cached_property
+    def safe_headers(self) -> dict[str, str]:
+        """The headers that the run keeps."""
+        config = self.entry.config
+        signature = (
+            options_of(config).get("header") or scheme_of(config).signature_header
+        )
+        return safe_headers(self.headers, [signature])
+
+    @cached_property
+    def source_ip(self) -> str | None:
+        """The sender's address, behind the proxies that we trust."""
+        return source_ip(
+            self.incoming.environ.get("REMOTE_ADDR", ""),
+            self.header("x-forwarded-for"),
+            settings.TRUSTED_PROXIES,
+        )
+
+    def scope(self, *, variables: bool) -> dict[str, Any]:
+        """What a trigger's expressions may refer to; `variables` cost a query."""
+        trigger = {
+            "payload": self.payload,
+            "headers": self.safe_headers,
+            "query": self.query,
+            "id": self.event_id,
+        }
+        version = self.entry.version_id
+        known = variables_of(version) if variables and version else {}
+        return {"trigger": trigger, "variables": known}
+
+    def rejected(
+        self,
+        reason: str,
+        status: int,
+        detail: str = "",
+        first_run_id: UUID | None = None,
+    ) -> Rejected:
+        """What is recorded of this event when it does not become a run."""
+        return Rejected(
+            self.found.trigger_id if self.found else None,
+            reason,
+            status,
+            detail,
+            self.event_id,
+            first_run_id,
+            self.source_ip,
+            self.size,
+        )

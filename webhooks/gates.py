@@ -1,0 +1,241 @@
+"""The gates of the edge: each lets an event pass or says why not.
+
+A gate takes the Arrival and raises TurnedAway or Filtered; it may note on it what it
+found out. Their order is the edge's contract: size while reading, then whose it is,
+then who sent it, and only then anything that tells about the trigger.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import logging
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from django.conf import settings
+
+from automate.lib import signing
+from automate.lib.encryption import is_readable
+from automate.lib.errors import Code
+from automate.lib.jsonio import BadJSON
+from webhooks import schemes
+from webhooks.answers import Filtered, Reason, TurnedAway, unauthorized, unavailable
+from webhooks.arrival import Arrival
+from webhooks.body import BadBody, BodyReader
+from webhooks.lookup import find
+from workflows import expressions
+from workflows.models import Workflow
+from workflows.triggers.schemes import options_of, scheme_of
+
+logger = logging.getLogger(__name__)
+
+DEFAULT_METHODS = ("POST",)
+_NOBODYS_SECRET = b"an unknown address takes as long as a bad signature"
+
+
+def size(arrival: Arrival) -> None:
+    """The body is not larger than its trigger takes, and came whole."""
+    default = settings.MAX_BODY
+    try:
+        reader = BodyReader(arrival.incoming.environ)
+        body = reader.read(default)
+        arrival.size = reader.length or reader.size
+        arrival.found = find(arrival.incoming.address)
+        cap = arrival.found.max_body(default) if arrival.found else default
+        if body is None and cap > default:
+            body = reader.read(cap)
+            arrival.size = reader.length or reader.size
+        if body is None or len(body) > cap:
+            reader.discard()
+            raise _too_large(cap)
+    except BadBody as error:
+        raise TurnedAway(
+            Reason.MALFORMED,
+            error.status,
+            Code.MALFORMED,
+            error.message,
+            proven=False,
+        ) from None
+    arrival.body = body
+
+
+def _too_large(cap: int) -> TurnedAway:
+    return TurnedAway(
+        Reason.TOO_LARGE,
+        413,
+        Code.BODY_TOO_LARGE,
+        f"The body is larger than {cap} bytes.",
+        proven=False,
+    )
+
+
+def encoding(arrival: Arrival) -> None:
+    """The body is not compressed: what is signed and stored is what was sent."""
+    given = arrival.header("content-encoding").strip().lower()
+    if given in ("", "identity"):
+        return
+    raise TurnedAway(
+        Reason.ENCODED,
+        415,
+        Code.UNSUPPORTED_ENCODING,
+        "Send the body without Content-Encoding.",
+        proven=False,
+        headers={"Accept-Encoding": "identity"},
+    )
+
+
+def known(arrival: Arrival) -> None:
+    """The address belongs to a webhook trigger."""
+    if arrival.found is None:
+        candidate = signing.github_signature(_NOBODYS_SECRET, arrival.body)
+        signing.matches_any([candidate], "sha256=")
+        raise unauthorized(Reason.UNKNOWN_KEY, "No webhook has this address.")
+
+
+def signature(arrival: Arrival) -> None:
+    """The sender has proved who it is, and not too long ago."""
+    entry = arrival.entry
+    try:
+        data = scheme_of(entry.config)
+        options = options_of(entry.config)
+        scheme = schemes.get(data.name)
+    except KeyError:
+        logger.error("trigger %s names an unknown scheme", entry.trigger_id)
+        raise unavailable("The trigger's scheme is unknown.") from None
+    if data.secret_required and not is_readable(entry.secret):
+        logger.error("trigger %s: its secret is %s", entry.trigger_id, entry.secret)
+        raise unavailable(f"The trigger's secret is {entry.secret}.")
+    raw = schemes.RawRequest(
+        arrival.headers, arrival.body, arrival.incoming.method, arrival.incoming.url
+    )
+    secrets = entry.secrets(arrival.now)
+    try:
+        if data.secret_required and not secrets:
+            raise schemes.SignatureRejected("The trigger has no signing secret.")
+        arrival.verified = scheme.verify(raw, options, secrets, arrival.now)
+    except schemes.SignatureRejected as error:
+        reason = Reason.EXPIRED if error.expired else Reason.BAD_SIGNATURE
+        raise unauthorized(reason, error.reason) from None
+
+
+def method(arrival: Arrival) -> None:
+    """The trigger takes this method."""
+    allowed = arrival.entry.config.get("methods") or DEFAULT_METHODS
+    if arrival.incoming.method in allowed:
+        return
+    names = ", ".join(allowed)
+    raise TurnedAway(
+        Reason.METHOD,
+        405,
+        Code.METHOD_NOT_ALLOWED,
+        f"This webhook takes {names}.",
+        detail=f"{arrival.incoming.method[:20]}, not {names}.",
+        headers={"Allow": names},
+    )
+
+
+def active(arrival: Arrival) -> None:
+    """The workflow and its trigger are switched on."""
+    entry = arrival.entry
+    status = Workflow.Status
+    if entry.workflow_status == status.ARCHIVED:
+        raise TurnedAway(
+            Reason.ARCHIVED, 410, Code.ARCHIVED, "This workflow has been archived."
+        )
+    if not entry.is_active:
+        raise _inactive("This webhook is switched off.")
+    if entry.workflow_status != status.ACTIVE or entry.version_id is None:
+        raise _inactive("This workflow is not active.")
+
+
+def _inactive(message: str) -> TurnedAway:
+    return TurnedAway(Reason.INACTIVE, 409, Code.INACTIVE, message)
+
+
+def required_headers(arrival: Arrival) -> None:
+    """The headers that the trigger asks for are there."""
+    names = arrival.entry.config.get("required_headers", ())
+    missing = [name for name in names if not arrival.header(name)]
+    if missing:
+        raise TurnedAway(
+            Reason.MALFORMED,
+            400,
+            Code.MALFORMED,
+            f"A header is missing: {', '.join(missing)}.",
+            errors=[(name, "is required") for name in missing],
+        )
+
+
+def well_formed(arrival: Arrival) -> None:
+    """What says that it is JSON is JSON, and the query can be read."""
+    try:
+        if arrival.is_json:
+            _ = arrival.payload
+    except BadJSON as error:
+        raise TurnedAway(
+            Reason.MALFORMED,
+            400,
+            Code.MALFORMED,
+            f"The body is not valid JSON: {error.message}.",
+            errors=[("body", error.message)],
+        ) from None
+    try:
+        _ = arrival.query
+    except ValueError:
+        raise TurnedAway(
+            Reason.MALFORMED, 400, Code.MALFORMED, "The query has too many fields."
+        ) from None
+
+
+def event(arrival: Arrival) -> None:
+    """The event is one of those that the trigger lists."""
+    patterns = arrival.entry.config.get("events")
+    if not patterns:
+        return
+    name = event_name(arrival)
+    if any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns):
+        return
+    told = f'"{name[:100]}"' if name else "without a name"
+    raise Filtered("event", f"The event {told} is none of {', '.join(patterns)}.")
+
+
+def event_name(arrival: Arrival) -> str:
+    """The event's name: the provider's header, else the payload's `type`."""
+    if arrival.verified.event_type:
+        return arrival.verified.event_type
+    payload = arrival.payload
+    name = payload.get("type") if isinstance(payload, dict) else None
+    return name if isinstance(name, str) else ""
+
+
+def condition(arrival: Arrival) -> None:
+    """The trigger's condition holds; one that cannot be evaluated does not."""
+    source = arrival.entry.config.get("condition")
+    if source is None:
+        return
+    try:
+        holds = expressions.truth(source, scope_for(arrival, source))
+    except expressions.ExpressionError as error:
+        raise Filtered("condition", f"The condition failed: {error}.") from None
+    if not holds:
+        raise Filtered("condition", "The condition does not hold.")
+
+
+def scope_for(arrival: Arrival, source: str) -> Mapping[str, Any]:
+    """What this expression may refer to; variables are read only if it names them."""
+    references = expressions.parse_condition(source).references
+    return arrival.scope(variables=any(path[0] == "variables" for path in references))
+
+
+GATES: tuple[Callable[[Arrival], None], ...] = (
+    size,
+    encoding,
+    known,
+    signature,
+    method,
+    active,
+    required_headers,
+    well_formed,
+    event,
+    condition,
+)

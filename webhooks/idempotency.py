@@ -1,0 +1,62 @@
+"""By what an event is known again when it comes twice."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from automate.lib import jsonio
+from runs.services import Dedupe
+from workflows import expressions
+from workflows.triggers.webhook import DEFAULT_WINDOW
+
+KEPT = timedelta(days=30)
+
+
+def dedupe_of(
+    trigger_id: UUID,
+    rule: Mapping[str, Any],
+    body: bytes,
+    *,
+    delivery_id: str,
+    headers: Mapping[str, str],
+    scope: Callable[[str], Mapping[str, Any]],
+) -> Dedupe | None:
+    """The event's identity by the trigger's `idempotency`; None when it has none.
+
+    `delivery_id` is the provider's, `scope` gives what a template may refer to. Raises
+    workflows.expressions.ExpressionError when the template fails.
+    """
+    by = rule.get("by", "delivery")
+    ttl = KEPT
+    body_hash = hashlib.sha256(body).hexdigest()
+    if by == "none":
+        return None
+    if by == "header":
+        key = headers.get(rule["header"].lower(), "")
+    elif by == "template":
+        key = _rendered(rule["template"], scope)
+    elif by == "body":
+        key = f"body:{body_hash}"
+        ttl = timedelta(seconds=rule.get("window", DEFAULT_WINDOW))
+    else:
+        # The provider's own id first: where ids are signed, a header beside it would
+        # let a captured event in again.
+        key = (
+            delivery_id
+            or headers.get("idempotency-key", "")
+            or headers.get("webhook-id", "")
+        )
+    if not key:
+        return None
+    return Dedupe(f"trigger:{trigger_id}", key, body_hash, ttl)
+
+
+def _rendered(template: str, scope: Callable[[str], Mapping[str, Any]]) -> str:
+    value = expressions.render(template, scope(template))
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else jsonio.dumps(value)

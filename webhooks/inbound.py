@@ -1,0 +1,144 @@
+"""An event from the outside: gate after gate, then one transaction, then 202."""
+
+from __future__ import annotations
+
+import logging
+
+from django.db import IntegrityError, InterfaceError, OperationalError
+
+from automate.lib import jsonio
+from automate.lib.clock import Clock, SystemClock
+from automate.lib.errors import Code
+from automate.lib.jsonio import storable_text
+from runs.services import Accepted, Dedupe, Event, Target, accept
+from webhooks.answers import (
+    Answer,
+    Filtered,
+    Reason,
+    TurnedAway,
+    accepted,
+    filtered,
+    unavailable,
+)
+from webhooks.arrival import Arrival, Incoming
+from webhooks.gates import GATES, scope_for
+from webhooks.headers import traceparent
+from webhooks.idempotency import dedupe_of
+from webhooks.record import keep, tally
+from workflows import expressions
+
+logger = logging.getLogger(__name__)
+
+LONGEST_SEARCH_KEY = 200
+_clock = SystemClock()
+
+
+def receive(incoming: Incoming, clock: Clock = _clock) -> Answer:
+    """The answer to one request; a 2xx means that what it says is on disk."""
+    arrival = Arrival(incoming, clock.now())
+    try:
+        return _pass_gates(arrival)
+    except TurnedAway as error:
+        _record(arrival, error)
+        return error.answer(arrival.header("accept"))
+    except Filtered as error:
+        keep(arrival.rejected(Reason.FILTERED, 200, error.detail))
+        return filtered(error.by)
+    except (OperationalError, InterfaceError, IntegrityError) as error:
+        # IntegrityError: the trigger was deleted while its event came in.
+        logger.warning("an event could not be stored: %s", error)
+        return unavailable(str(error)).answer(arrival.header("accept"))
+
+
+def _pass_gates(arrival: Arrival) -> Answer:
+    for gate in GATES:
+        gate(arrival)
+    dedupe = _identity(arrival)
+    outcome = accept(
+        _target(arrival), _event(arrival), dedupe, search_keys=_search_keys(arrival)
+    )
+    return _answer(arrival, outcome)
+
+
+def _answer(arrival: Arrival, outcome: Accepted) -> Answer:
+    if outcome.conflict:
+        raise TurnedAway(
+            Reason.KEY_REUSED,
+            422,
+            Code.IDEMPOTENCY_KEY_REUSED,
+            "This event's id came before with another body.",
+            first_run_id=outcome.run_id,
+        )
+    if outcome.duplicate:
+        keep(arrival.rejected(Reason.DUPLICATE, 200, first_run_id=outcome.run_id))
+    return accepted(outcome.run_id, duplicate=outcome.duplicate)
+
+
+def _record(arrival: Arrival, error: TurnedAway) -> None:
+    if error.reason is None:
+        return
+    row = arrival.rejected(error.reason, error.status, error.detail, error.first_run_id)
+    if error.proven:
+        keep(row)
+    else:
+        tally.add(row, arrival.now)
+
+
+def _identity(arrival: Arrival) -> Dedupe | None:
+    try:
+        return dedupe_of(
+            arrival.entry.trigger_id,
+            arrival.entry.config.get("idempotency", {}),
+            arrival.body,
+            delivery_id=arrival.verified.event_id,
+            headers=arrival.headers,
+            scope=lambda source: scope_for(arrival, source),
+        )
+    except expressions.ExpressionError as error:
+        raise TurnedAway(
+            Reason.MALFORMED,
+            400,
+            Code.MALFORMED,
+            f"The event does not hold what identifies it: {error}.",
+            errors=[("idempotency", str(error))],
+        ) from None
+
+
+def _target(arrival: Arrival) -> Target:
+    entry = arrival.entry
+    if entry.version_id is None:
+        raise LookupError("The gate `active` lets no unpublished workflow pass.")
+    return Target(
+        workflow_id=entry.workflow_id,
+        version_id=entry.version_id,
+        run_timeout=entry.run_timeout,
+        trigger_id=entry.trigger_id,
+        start=entry.start,
+    )
+
+
+def _event(arrival: Arrival) -> Event:
+    return Event(
+        body=arrival.body,
+        content_type=arrival.content_type,
+        headers=arrival.safe_headers,
+        query=arrival.query,
+        event_id=arrival.event_id,
+        source_ip=arrival.source_ip,
+        traceparent=traceparent(arrival.header("traceparent")),
+    )
+
+
+def _search_keys(arrival: Arrival) -> dict[str, str]:
+    """The workflow's search keys that this event has, as texts."""
+    found: dict[str, str] = {}
+    for name, source in arrival.entry.search_keys.items():
+        try:
+            value = expressions.render(source, scope_for(arrival, source))
+        except expressions.ExpressionError as error:
+            logger.info("search key %s: %s", name, error)
+            continue
+        if value is not None:
+            text = value if isinstance(value, str) else jsonio.dumps(value)
+            found[name] = storable_text(text)[:LONGEST_SEARCH_KEY]
+    return found
