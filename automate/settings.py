@@ -88,6 +88,7 @@ Q_CLUSTER = {
 
 # --- Django -----------------------------------------------------------------
 INSTALLED_APPS = [
+    "automate",
     "automate.accounts",
     "workflows",
     "runs",

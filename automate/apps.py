@@ -1,0 +1,15 @@
+"""The project as an app: its checks, its commands, and what is wired at the start."""
+
+from __future__ import annotations
+
+from django.apps import AppConfig
+
+
+class AutomateConfig(AppConfig):
+    name = "automate"
+    verbose_name = "Automate"
+
+    def ready(self) -> None:
+        """Register the system checks and what a purge knows besides runs."""
+        from automate import checks  # noqa: F401
+        from webhooks import maintenance  # noqa: F401

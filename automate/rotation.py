@@ -1,0 +1,95 @@
+"""Putting every encrypted value under the first key of the ring."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+from django.db.models import BinaryField, Model
+from django.db.models.functions import Substr
+
+from automate.lib.database import repeat, write_transaction
+from automate.lib.encryption import (
+    KEY_ID,
+    BadToken,
+    EncryptedField,
+    UnknownKey,
+    Unreadable,
+    encrypted_fields,
+    get_ring,
+    key_id_of,
+    stored_bytes,
+)
+
+
+@dataclass(slots=True)
+class ColumnReport:
+    """What was done to one column; `unreadable` counts by key id."""
+
+    column: str
+    rotated: int = 0
+    unreadable: Counter[str] = field(default_factory=Counter)
+
+
+def rotate(batch: int) -> Iterator[ColumnReport]:
+    """Re-encrypt column by column, `batch` rows to a transaction; a report of each.
+
+    Resumable: a value under the first key already is not touched again. One that
+    cannot be read is left as it is, and one that somebody changes meanwhile is
+    theirs.
+    """
+    for model, column in encrypted_fields():
+        yield _rotate_column(model, column, batch)
+
+
+def _rotate_column(
+    model: type[Model], column: EncryptedField, batch: int
+) -> ColumnReport:
+    report = ColumnReport(column.context)
+    first = get_ring().key_ids[0].encode()
+    rows = (
+        model._base_manager.annotate(
+            stored=stored_bytes(column.name),
+            key=Substr(column.name, 1, KEY_ID, output_field=BinaryField()),
+        )
+        .filter(stored__isnull=False)
+        .exclude(key=first)
+        .order_by("pk")
+        .values_list("pk", "stored")
+    )
+    found = list(rows[:batch])
+    while found:
+        changes = list(_changes(found, column.context, report))
+        report.rotated += repeat(partial(_write, model, column.name, changes))
+        found = list(rows.filter(pk__gt=found[-1][0])[:batch])
+    return report
+
+
+def _changes(
+    found: list[tuple[Any, Any]], context: str, report: ColumnReport
+) -> Iterator[tuple[Any, bytes, bytes]]:
+    """(primary key, before, after) of those that can be read."""
+    ring = get_ring()
+    for key, value in found:
+        stored = bytes(value)
+        try:
+            fresh = ring.reencrypt(stored, context)
+        except (UnknownKey, BadToken):
+            report.unreadable[key_id_of(stored) or "unknown"] += 1
+            continue
+        if fresh is not None:
+            yield key, stored, fresh
+
+
+def _write(
+    model: type[Model], name: str, changes: list[tuple[Any, bytes, bytes]]
+) -> int:
+    rows = model._base_manager.annotate(stored=stored_bytes(name))
+    with write_transaction():
+        return sum(
+            rows.filter(pk=key, stored=before).update(**{name: Unreadable("", after)})
+            for key, before, after in changes
+        )

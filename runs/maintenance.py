@@ -1,0 +1,105 @@
+"""What is thrown away in time; `manage.py purge` and the daily task call `purge`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any
+
+from django.conf import settings
+from django.contrib.sessions.models import Session
+from django.db import models
+from django.db.models import Exists, OuterRef, Q
+from django.utils import timezone
+
+from automate.lib.database import repeat, write_transaction
+from runs.models import IdempotencyKey, Run, Worker
+from workflows.models import Workflow
+
+# Small enough that other writers wait for milliseconds, not seconds.
+BATCH = 200
+WORKER_IS_GONE = timedelta(hours=1)
+
+Old = Callable[[datetime], Iterator[models.QuerySet[Any]]]
+_kinds: dict[str, Old] = {}
+
+
+def purges(name: str) -> Callable[[Old], Old]:
+    """Register what `name` means to a purge: given now, the rows that may go."""
+
+    def register(old: Old) -> Old:
+        _kinds[name] = old
+        return old
+
+    return register
+
+
+def purge(*, dry_run: bool = False, now: datetime | None = None) -> dict[str, int]:
+    """Delete what has passed its retention, in batches; how many rows of each kind.
+
+    A dry run only counts. The audit is kept. Two purges at once disturb each other
+    no more than any two writers.
+    """
+    now = now or timezone.now()
+    count = models.QuerySet.count if dry_run else _delete
+    return {name: sum(count(rows) for rows in old(now)) for name, old in _kinds.items()}
+
+
+def site_cutoff(now: datetime) -> datetime:
+    """What is older than this has passed AUTOMATE_RETENTION_DAYS."""
+    return _before(now, settings.RETENTION_DAYS)
+
+
+def _before(now: datetime, days: int) -> datetime:
+    try:
+        return now - timedelta(days=days)
+    except OverflowError:  # "for ever", as people write it
+        return datetime.min.replace(tzinfo=now.tzinfo)
+
+
+def _delete(rows: models.QuerySet[Any]) -> int:
+    """Delete them batch by batch, each in a transaction of its own."""
+    total = 0
+    while ids := list(rows.values_list("pk", flat=True)[:BATCH]):
+        repeat(partial(_delete_batch, rows, ids))
+        total += len(ids)
+    return total
+
+
+def _delete_batch(rows: models.QuerySet[Any], ids: list[Any]) -> None:
+    with write_transaction():
+        rows.model._base_manager.filter(pk__in=ids).delete()
+
+
+@purges("runs")
+def _old_runs(now: datetime) -> Iterator[models.QuerySet[Run]]:
+    """Finished runs past the retention of their workflow, else of the site."""
+    own = Workflow.objects.exclude(retention_days=None)
+    days = own.values_list("retention_days", flat=True).distinct().order_by()
+    for number in days:
+        if number is not None:
+            yield _ended(_before(now, number), Q(workflow__retention_days=number))
+    yield _ended(site_cutoff(now), Q(workflow__retention_days=None))
+
+
+def _ended(cutoff: datetime, where: Q) -> models.QuerySet[Run]:
+    # A redrive from the failed step still reads what the first run's steps gave.
+    replays = Run.objects.unfinished().filter(replay_of=OuterRef("pk"))
+    runs = Run.objects.filter(where, finished_at__lt=cutoff)
+    return runs.filter(~Exists(replays)).order_by("finished_at")
+
+
+@purges("idempotency_keys")
+def _expired_keys(now: datetime) -> Iterator[models.QuerySet[IdempotencyKey]]:
+    yield IdempotencyKey.objects.filter(expires_at__lte=now)
+
+
+@purges("workers")
+def _gone_workers(now: datetime) -> Iterator[models.QuerySet[Worker]]:
+    yield Worker.objects.filter(beat_at__lt=now - WORKER_IS_GONE)
+
+
+@purges("sessions")
+def _expired_sessions(now: datetime) -> Iterator[models.QuerySet[Session]]:
+    yield Session.objects.filter(expire_date__lt=now)
