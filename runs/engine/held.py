@@ -10,7 +10,8 @@ from uuid import UUID
 
 from runs.engine.plan import StepState
 from runs.engine.versions import Compiled
-from runs.models import StepRun
+from runs.models import Run, StepRun
+from runs.states import StepStatus
 from workflows.actions.base import ConnectionData
 
 
@@ -40,7 +41,7 @@ class InFlight:
     timeout: float
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Held:
     """One leased run. `lease_ends` is monotonic seconds, kept by the heartbeat.
 
@@ -54,11 +55,12 @@ class Held:
     team_id: UUID | None
     token: UUID
     lease_ends: float
+    run: Run
     seq: int = 0
     signal_count: int = 0
     solo: bool = False
     version: Compiled | None = None
-    run: dict[str, Any] = field(default_factory=dict)
+    limited: bool = False
     scope: dict[str, Any] = field(default_factory=dict)
     states: dict[str, StepState] = field(default_factory=dict)
     rows: dict[str, StepRun] = field(default_factory=dict)
@@ -81,15 +83,13 @@ class Held:
         A hash of root run, step and generation: the same for every attempt, and for a
         redrive that must not repeat an effect whose outcome is unknown.
         """
-        root = self.run["root_run_id"] or self.run_id
+        root = self.run.root_run_id or self.run_id
         text = f"{root}:{node_id}::{generation}"
         return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
 def state_of(row: StepRun) -> StepState:
     """The planner's view of a step's row."""
-    from runs.states import StepStatus
-
     return StepState(
         status=StepStatus(row.status),
         attempt=row.attempt,

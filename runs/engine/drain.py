@@ -1,0 +1,316 @@
+"""The resident drain: a worker of the cluster sits in one and finishes runs.
+
+One thread (this one) claims, plans and records; many perform steps; one keeps the
+leases; one listens for wake-ups.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import resource
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from enum import StrEnum
+
+from django.conf import settings
+from django.db import connection
+
+from automate.lib.net import Client, Policy
+from runs.engine import wake
+from runs.engine.due import next_due
+from runs.engine.handback import hand_back
+from runs.engine.heartbeat import Heartbeat
+from runs.engine.held import Held
+from runs.engine.ledger import DatabaseAway, Ledger, Written, grouped
+from runs.engine.perform import Performer, Result
+from runs.engine.pool import Threads
+from runs.engine.sign import Sign
+
+logger = logging.getLogger(__name__)
+
+SLICE = 600.0  # seconds, give or take 30 %, after which a drain makes room for the next
+BATCH = 64
+LINGER = 0.003  # seconds that a busy drain lets results gather into one transaction
+SUSPECTS_EVERY = 2.0
+AWAY_PAUSE = 1.0
+
+
+class Reason(StrEnum):
+    """Why a drain returned."""
+
+    SLICE = "its slice of time was over"
+    STOPPED = "it was told to stop"
+    MEMORY = "it reached its memory budget"
+    HUNG = "a quarter of its threads hang"
+
+
+class Drain:
+    """One drain. `stopping` is asked often and says when the cluster stops."""
+
+    def __init__(
+        self,
+        *,
+        seat: int = 0,
+        threads: int | None = None,
+        stopping: Callable[[], bool] = lambda: False,
+        slice_seconds: float = SLICE,
+    ) -> None:
+        self._seat = seat
+        self._size = threads or settings.THREADS
+        self._stopping = stopping
+        slice_seconds *= random.uniform(0.7, 1.3)  # noqa: S311 - spreads load
+        self._ends = time.monotonic() + slice_seconds
+        self._stop_asked = threading.Event()
+        self._http = Client(
+            Policy(settings.ALLOWED_NETWORKS), pool_size=max(self._size, 8)
+        )
+        self._threads = Threads(self._size, Performer(self._http), self._deliver)
+        self._ledger = Ledger()
+        self._held: dict[object, Held] = {}
+        self._results: deque[Result] = deque()
+        self._wakeful = threading.Condition()
+        self._woken = True
+        self._claim_at = 0.0
+        self._suspects_at = 0.0
+        self._quiet = False  # claim nothing until empty: a suspect runs alone
+        self._hung = 0
+        self._last_size = 0
+        self._away = False
+        self.reason: Reason | None = None
+        self._sign = Sign(seat=seat, threads=self._size)
+        self._listener = wake.Listener(self.wake)
+        self._heartbeat = Heartbeat(lambda: list(self._held.values()), self._report)
+
+    # --- from other threads -----------------------------------------------------------
+
+    def wake(self) -> None:
+        """Something may be due."""
+        with self._wakeful:
+            self._woken = True
+            self._wakeful.notify()
+
+    def stop(self) -> None:
+        """Claim nothing more, finish what is in flight, return. Any thread, any time."""
+        self._stop_asked.set()
+
+    def _deliver(self, result: Result) -> None:
+        with self._wakeful:
+            self._results.append(result)
+            self._wakeful.notify()
+
+    def _report(self) -> None:
+        self._sign.beat(busy=self._busy)
+
+    # --- the loop ----------------------------------------------------------------------
+
+    def run(self) -> Reason:
+        """Work until the slice ends or something asks to stop, then hand back."""
+        self._listener.start()
+        self._heartbeat.start()
+        try:
+            while self.reason is None or self._busy:
+                self._turn()
+                if self.reason in (Reason.STOPPED, Reason.HUNG):
+                    break
+            reason = self.reason or Reason.STOPPED
+            self._finish()
+        finally:
+            self._heartbeat.stop()
+            self._listener.stop()
+            self._threads.close()
+            self._sign.end()
+            self._http.close()
+        logger.info("drain %d returns: %s", self._seat, reason)
+        return reason
+
+    def _turn(self) -> None:
+        self._look_around()
+        try:
+            self._record()
+            if self.reason is None:
+                self._claim()
+            self._away = False
+        except DatabaseAway as error:
+            self._database_away(error)
+        self._sleep()
+
+    def _look_around(self) -> None:
+        if self._stop_asked.is_set() or self._stopping():
+            self.reason = Reason.STOPPED
+        elif self._hung * 4 >= self._size:
+            self.reason = Reason.HUNG
+        elif self.reason is None and time.monotonic() > self._ends:
+            self.reason = Reason.SLICE
+        elif self.reason is None and _memory_mib() > settings.DRAIN_MEMORY:
+            self.reason = Reason.MEMORY
+        for key, held in list(self._held.items()):
+            if held.written_off:
+                self._hung += len(held.in_flight)
+                self._threads.replace_hung(len(held.in_flight))
+                del self._held[key]
+
+    @property
+    def _busy(self) -> int:
+        return sum(len(held.in_flight) for held in list(self._held.values()))
+
+    @property
+    def _free(self) -> int:
+        return self._size - self._busy - self._hung
+
+    def _record(self) -> None:
+        now = time.monotonic()
+        work = grouped(self._taken())
+        free = self._free + sum(len(results) for results in work.values())
+        starved_first = free if self.reason is None else 0
+        for held in self._held.values():
+            is_due = held.due is not None and held.due <= now
+            if (is_due or (held.starved and starved_first > 0)) and held not in work:
+                work[held] = []
+                starved_first -= 1
+        if not work:
+            return
+        begin = free if self.reason in (None, Reason.SLICE, Reason.MEMORY) else 0
+        try:
+            written = self._ledger.record(work, begin)
+        except DatabaseAway:
+            rest = [item for results in work.values() for item in results]
+            self._results.extendleft(reversed(rest))
+            raise
+        self._last_size = len(work)
+        self._take_over(written)
+        if written.resumed:  # results that came since were not part of it
+            rest = [item for results in work.values() for item in results]
+            self._results.extendleft(
+                item for item in reversed(rest) if not written.took(item)
+            )
+
+    def _taken(self) -> list[Result]:
+        """The results that have come, of runs that are still held."""
+        taken = []
+        while self._results and len(taken) < 4 * BATCH:
+            taken.append(self._results.popleft())
+        return taken
+
+    def _claim(self) -> None:
+        now = time.monotonic()
+        if not self._held:
+            if now >= self._suspects_at:
+                self._suspects_at = now + SUSPECTS_EVERY
+                found = self._ledger.claim(1, self._free, suspect=True)
+                self._take_over(found)
+                self._quiet = bool(found.claimed)
+                if found.claimed:
+                    self._suspects_at = 0.0
+                    return
+            self._quiet = False
+        if self._quiet or any(held.solo for held in self._held.values()):
+            return
+        want = min(self._free, BATCH)
+        if want <= 0 or not (self._woken or now >= self._claim_at):
+            return
+        self._woken = False
+        written = self._ledger.claim(want, self._free)
+        self._take_over(written)
+        self._plan_next_look(full=written.claimed >= want)
+
+    def _plan_next_look(self, *, full: bool) -> None:
+        now = time.monotonic()
+        if full:
+            self._claim_at = now
+            return
+        look = next_due()
+        self._claim_at = now + min(settings.POLL, look.seconds)
+        # One drain a host gives way to a suspect; the others go on meanwhile.
+        if look.suspects and self._seat == 0 and self._held:
+            self._quiet = True
+
+    def _take_over(self, written: Written) -> None:
+        limited = False
+        for draft in written.drafts:
+            held = draft.held
+            if draft.ending is not None or draft.released:
+                self._held.pop(held.run_id, None)
+                limited = limited or held.limited
+                if draft.released and draft.wakes_soon:
+                    wake.notify()
+            else:
+                self._held[held.run_id] = held
+            for task in draft.tasks:
+                self._threads.submit(task)
+        for held, _ in written.lost:
+            self._held.pop(held.run_id, None)
+        if limited:  # a slot is free again
+            self._woken = True
+            wake.notify()
+
+    def _sleep(self) -> None:
+        if self._results and self._last_size > 4:
+            time.sleep(LINGER)
+            return
+        with self._wakeful:
+            if self._results or (self._woken and self._may_claim):
+                return
+            self._wakeful.wait(self._pause())
+            idle = not self._results and self._woken and not self._held
+        if idle:  # all drains heard the same wake-up: not all at once
+            time.sleep(random.uniform(0, 0.0005) * self._sign.drains)  # noqa: S311
+
+    @property
+    def _may_claim(self) -> bool:
+        return self.reason is None and not self._quiet and self._free > 0
+
+    def _pause(self) -> float:
+        now = time.monotonic()
+        moments = [now + 1.0]
+        if self._may_claim:
+            moments.append(max(self._claim_at, now))
+        for held in self._held.values():
+            if held.due is not None:
+                moments.append(held.due)
+        return max(min(moments) - now, 0.0)
+
+    def _database_away(self, error: DatabaseAway) -> None:
+        """Claim nothing, start nothing, keep the outcomes; the fence decides later."""
+        if not self._away:
+            logger.error("the database is away, holding on: %s", error.__cause__)
+        self._away = True
+        self._woken = True
+        connection.close()
+        time.sleep(AWAY_PAUSE * random.uniform(0.5, 1.0))  # noqa: S311
+
+    # --- the end -------------------------------------------------------------------------
+
+    def _finish(self) -> None:
+        """Let steps in flight end within the grace time, then give everything back."""
+        until = time.monotonic() + settings.GRACE
+        while self._busy and time.monotonic() < until and self._hung * 4 < self._size:
+            with self._wakeful:
+                if not self._results:
+                    self._wakeful.wait(0.1)
+            self._record_quietly()
+        if self._busy:
+            logger.warning("%d step(s) did not end in time", self._busy)
+            self._http.abort()
+            time.sleep(0.2)  # what was just answered still counts
+        self._record_quietly()
+        hand_back(list(self._held.values()), self._ledger)
+        self._held.clear()
+        wake.notify()
+
+    def _record_quietly(self) -> None:
+        try:
+            self._record()
+        except DatabaseAway as error:
+            self._database_away(error)
+
+    @property
+    def stuck(self) -> bool:
+        """True when threads are left that will not end with this call."""
+        return self._hung > 0 or bool(self._busy)
+
+
+def _memory_mib() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

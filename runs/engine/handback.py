@@ -1,0 +1,57 @@
+"""What a stopping drain does with runs that it still holds."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+
+from django.db import DatabaseError, InterfaceError
+from django.db.models import F
+
+from automate.lib.database import repeat, write_transaction
+from runs.engine.held import Held
+from runs.engine.ledger import DatabaseAway, Ledger
+from runs.engine.perform import Interrupted, Result
+from runs.engine.record import database_now, lock
+from runs.models import Job
+
+logger = logging.getLogger(__name__)
+
+
+def hand_back(held: Sequence[Held], ledger: Ledger) -> None:
+    """Record attempts in flight as `unknown`, then clear the leases.
+
+    Where the database is away the leases simply run out.
+    """
+    if not held:
+        return
+    work = {
+        item: [
+            Result(item, node_id, flight.attempt, Interrupted())
+            for node_id, flight in item.in_flight.items()
+        ]
+        for item in held
+    }
+    try:
+        written = ledger.record(work, 0)
+        ours = [
+            draft.held
+            for draft in written.drafts
+            if draft.ending is None and not draft.released
+        ]
+        if ours:
+            repeat(lambda: _release(ours))
+    except (DatabaseAway, DatabaseError, InterfaceError) as error:
+        logger.error("could not hand back %d run(s): %s", len(held), error)
+
+
+def _release(held: Sequence[Held]) -> None:
+    with write_transaction():
+        locked = lock(held)
+        ids = [item.job_id for item in held if locked[item.job_id].held]
+        Job.objects.filter(pk__in=ids).update(
+            lease_token=None,
+            lease_until=None,
+            due_at=database_now(),
+            seq=F("seq") + 1,
+        )

@@ -1,0 +1,189 @@
+"""Everything a drain needs to know about the runs that it has just claimed."""
+
+from __future__ import annotations
+
+import logging
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from typing import Any
+from uuid import UUID
+
+from django.db.models import Q
+
+from automate.lib.encryption import is_readable
+from runs.engine.claim import Claim
+from runs.engine.held import Held, Supplies, UsedSecret, state_of
+from runs.engine.payload import run_scope, trigger_scope
+from runs.engine.versions import Compiled, compiled
+from runs.models import Run, StepRun
+from runs.states import StepStatus
+from workflows.actions.base import ConnectionData
+from workflows.models import Connection, Secret
+
+logger = logging.getLogger(__name__)
+
+
+def load(claim: Claim, lease_ends: float) -> list[Held]:
+    """The claimed runs, ready to be planned; what cannot be loaded is `broken`.
+
+    At most six queries whatever the number of runs, two of them only for runs that
+    have steps already, two only where secrets or connections are named.
+    """
+    if not claim.jobs:
+        return []
+    runs = {
+        run.pk: run
+        for run in Run.objects.filter(pk__in=[job.run_id for job in claim.jobs])
+        .select_related("workflow")
+        .defer("workflow__definition", "output")
+    }
+    versions = compiled(run.version_id for run in runs.values())
+    held = [
+        Held(
+            job_id=job.id,
+            run_id=job.run_id,
+            workflow_id=job.workflow_id,
+            team_id=job.team_id,
+            token=claim.token,
+            lease_ends=lease_ends,
+            run=runs[job.run_id],
+            seq=job.seq,
+            signal_count=job.signal_count,
+            solo=job.expiries > 0,
+            limited=job.limit is not None,
+        )
+        for job in claim.jobs
+    ]
+    for item in held:
+        _fill(item, versions)
+    load_steps([item for item in held if item.seq and item.broken is None])
+    _supply([item for item in held if item.broken is None])
+    return held
+
+
+def _fill(held: Held, versions: dict[UUID, Compiled | Exception]) -> None:
+    run = held.run
+    version = versions[run.version_id]
+    if isinstance(version, Exception):
+        held.broken = version
+        return
+    held.version = version
+    try:
+        held.scope = {
+            "trigger": trigger_scope(run),
+            "steps": {},
+            "variables": {**version.variables, **_mapping(run.variables)},
+            "run": run_scope(run, run.workflow.slug, version.number),
+        }
+    except Exception as error:  # noqa: BLE001 - one run's data ends that run alone
+        held.broken = error
+
+
+def _mapping(value: Any) -> dict[str, Any]:
+    if not is_readable(value):
+        msg = f"the run's variables are {value}"
+        raise ValueError(msg)
+    return dict(value or {})
+
+
+def load_steps(held: Sequence[Held]) -> None:
+    """Read the step rows of these runs again, with the outputs that are referred to."""
+    if not held:
+        return
+    by_run = {item.run_id: item for item in held}
+    for item in held:
+        item.rows, item.states = {}, {}
+    rows = StepRun.objects.filter(run__in=by_run).defer("input", "output")
+    for row in rows:
+        item = by_run[row.run_id]
+        item.rows[row.node_id] = row
+        item.states[row.node_id] = state_of(row)
+    _load_outputs(by_run)
+
+
+def _load_outputs(by_run: dict[UUID, Held]) -> None:
+    wanted = Q()
+    for item in by_run.values():
+        assert item.version is not None  # noqa: S101 - broken runs are not loaded
+        reads = item.version.reads
+        names = [
+            row.pk
+            for row in item.rows.values()
+            if row.node_id in reads or row.status == StepStatus.WAITING
+        ]
+        if names:
+            wanted |= Q(pk__in=names)
+    if not wanted:
+        return
+    outputs = StepRun.objects.filter(wanted).values_list("run", "node_id", "output")
+    for run_id, node_id, output in outputs:
+        item = by_run[run_id]
+        if not is_readable(output):
+            item.broken = ValueError(f"the output of step {node_id} is {output}")
+        item.rows[node_id].output = output
+        if item.states[node_id].status in (StepStatus.SUCCEEDED, StepStatus.FAILED):
+            item.outputs[node_id] = output
+
+
+def _supply(held: Iterable[Held]) -> None:
+    """Give each run the secrets and connections that its version names."""
+    secrets: dict[str, list[Held]] = defaultdict(list)
+    connections: dict[str, list[Held]] = defaultdict(list)
+    for item in held:
+        assert item.version is not None  # noqa: S101 - broken runs are not supplied
+        item.supplies = Supplies()
+        for node in item.version.nodes.values():
+            for name in node.secrets:
+                secrets[name].append(item)
+            if node.connection:
+                connections[node.connection].append(item)
+    if secrets:
+        _supply_secrets(secrets)
+    if connections:
+        _supply_connections(connections)
+
+
+def _supply_secrets(wanted: dict[str, list[Held]]) -> None:
+    teams = {item.team_id for items in wanted.values() for item in items}
+    found = Secret.objects.filter(
+        Q(team__in=teams - {None}) | Q(team=None), name__in=wanted
+    )
+    # Shared ones first, so that a team's own of the same name wins.
+    for secret in sorted(found, key=lambda row: row.team_id is not None):
+        for item in wanted[secret.name]:
+            if secret.team_id not in (None, item.team_id):
+                continue
+            if not is_readable(secret.value):
+                item.supplies.missing[secret.name] = f"is {secret.value}"
+                continue
+            item.supplies.secrets[secret.name] = UsedSecret(
+                secret.value, frozenset(secret.allowed_hosts)
+            )
+
+
+def _supply_connections(wanted: dict[str, list[Held]]) -> None:
+    teams = {item.team_id for items in wanted.values() for item in items}
+    found = Connection.objects.filter(
+        Q(team__in=teams - {None}) | Q(team=None), name__in=wanted
+    )
+    for row in sorted(found, key=lambda row: row.team_id is not None):
+        for item in wanted[row.name]:
+            if row.team_id not in (None, item.team_id):
+                continue
+            if not is_readable(row.credentials):
+                item.supplies.missing[row.name] = f"is {row.credentials}"
+            elif row.status == Connection.Status.INACTIVE:
+                item.supplies.missing[row.name] = "is inactive"
+            else:
+                item.supplies.connections[row.name] = connection_data(row)
+
+
+def connection_data(row: Connection) -> ConnectionData:
+    """A connection as an action sees it, credentials in the clear."""
+    return ConnectionData(
+        name=row.name,
+        kind=row.kind,
+        base_url=row.base_url,
+        allowed_hosts=frozenset(row.allowed_hosts),
+        credentials=row.credentials,
+    )

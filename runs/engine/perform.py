@@ -1,0 +1,191 @@
+"""Performing one step in a thread: render, execute, say how it went. No database."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, NoReturn
+
+from django.conf import settings
+from django.db import connection
+
+from automate.lib.clock import Clock, SystemClock
+from automate.lib.jsonio import storable
+from automate.lib.redaction import Redactor
+from runs.engine.held import Held
+from runs.engine.versions import Node
+from workflows import expressions
+from workflows.actions.base import ConnectionData, Context, HttpSender, RunInfo
+from workflows.actions.outcomes import ErrorInfo, Fail, Outcome
+
+logger = logging.getLogger(__name__)
+
+# Before a send, this much of the lease must be left: a little more than a reaper's
+# clock and ours can differ within one lease.
+MARGIN = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """The step was not begun, because its lease no longer holds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Interrupted:
+    """The worker stops; what became of the request is not known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """How one attempt at a step went. `input` is rendered and redacted."""
+
+    held: Held
+    node_id: str
+    attempt: int
+    outcome: Outcome | Dropped | Interrupted
+    input: Any = None
+    started_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One attempt at one step, with all that it needs."""
+
+    held: Held
+    node: Node
+    attempt: int
+    key: str
+
+
+class DatabaseInStep(RuntimeError):
+    """A step touched the database, which would hold a connection while it waits."""
+
+
+def forbid_database() -> None:
+    """From now on any query in this thread raises DatabaseInStep (I6)."""
+
+    def refuse(*_args: Any, **_kwargs: Any) -> NoReturn:
+        msg = "steps may not use the database; return an outcome instead"
+        raise DatabaseInStep(msg)
+
+    connection.execute_wrappers.append(refuse)
+
+
+class Performer:
+    """Performs tasks with one guarded client and one clock; thread-safe."""
+
+    def __init__(
+        self,
+        http: HttpSender,
+        clock: Clock | None = None,
+        *,
+        alive: Callable[[Held], bool] | None = None,
+    ) -> None:
+        self._http = http
+        self._clock = clock or SystemClock()
+        self._alive = alive or lease_holds
+
+    def perform(self, task: Task) -> Result:
+        """Never raises: an exception is this step's failure and nobody else's."""
+        started_at = self._clock.now()
+        if not self._alive(task.held):
+            return self._result(task, Dropped(), None, started_at)
+        redactor = Redactor()
+        shown: Any = None
+        try:
+            config, redactor, context_parts = prepare(task)
+            shown = redactor.data(storable(config))
+            context = Context(
+                config=config,
+                idempotency_key=task.key,
+                attempt=task.attempt,
+                timeout=task.node.timeout,
+                http=self._http,
+                clock=self._clock,
+                redactor=redactor,
+                node_id=task.node.id,
+                retry_on=task.node.retry_on,
+                max_response=settings.MAX_RESPONSE,
+                **context_parts,
+            )
+            outcome = task.node.action.execute(context)
+        except expressions.ExpressionError as error:
+            outcome = Fail(ErrorInfo("template", _located(error)))
+        except MissingSupply as error:
+            outcome = Fail(ErrorInfo("missing_secret", str(error)))
+        except Exception as error:
+            logger.exception("step %s of run %s", task.node.id, task.held.run_id)
+            text = redactor.text(f"{type(error).__name__}: {error}")
+            outcome = Fail(ErrorInfo("internal", text))
+        return self._result(task, outcome, shown, started_at)
+
+    @staticmethod
+    def _result(task: Task, outcome: Any, shown: Any, started_at: datetime) -> Result:
+        return Result(task.held, task.node.id, task.attempt, outcome, shown, started_at)
+
+
+def _located(error: expressions.ExpressionError) -> str:
+    place = getattr(error, "path", "")
+    return f"config.{place}: {error.message}" if place else str(error)
+
+
+def lease_holds(held: Held) -> bool:
+    """True while the lease surely holds, by the monotonic clock, less a margin."""
+    return time.monotonic() < held.lease_ends - MARGIN and not held.written_off
+
+
+class MissingSupply(Exception):
+    """The step names a secret or connection that the run may not use."""
+
+
+def prepare(task: Task) -> tuple[Mapping[str, Any], Redactor, dict[str, Any]]:
+    """The rendered config, a redactor that knows its secrets, and context parts.
+
+    Raises ExpressionError and MissingSupply.
+    """
+    held, node = task.held, task.node
+    version = held.version
+    assert version is not None  # noqa: S101 - only loaded runs are performed
+    used = {name: _secret(held, name) for name in node.secrets}
+    scope = held.scope
+    if used:
+        plain = {name: secret.value for name, secret in used.items()}
+        scope = {**scope, "secrets": plain}
+    config = node.config
+    if node.action.render:
+        config = expressions.render(config, scope, known_names=version.step_ids)
+    link = _connection(held, node.connection) if node.connection else None
+    values = [secret.value for secret in used.values()]
+    if link is not None:
+        values += [str(value) for value in link.credentials.values()]
+    hosts = [secret.allowed_hosts for secret in used.values() if secret.allowed_hosts]
+    parts = {
+        "connection": link,
+        "allowed_hosts": frozenset.intersection(*hosts) if hosts else frozenset(),
+        "run": RunInfo(
+            id=str(held.run_id),
+            workflow=held.scope["run"]["workflow"],
+            version=version.number,
+            traceparent=held.run.traceparent,
+        ),
+    }
+    return config, Redactor(values), parts
+
+
+def _secret(held: Held, name: str) -> Any:
+    secret = held.supplies.secrets.get(name)
+    if secret is None:
+        why = held.supplies.missing.get(name, "does not exist for this workflow's team")
+        raise MissingSupply(f"the secret {name} {why}")
+    return secret
+
+
+def _connection(held: Held, name: str) -> ConnectionData:
+    link = held.supplies.connections.get(name)
+    if link is None:
+        why = held.supplies.missing.get(name, "does not exist for this workflow's team")
+        raise MissingSupply(f"the connection {name} {why}")
+    return link
