@@ -4,7 +4,6 @@ Only keys of mappings and indexes of lists can be reached, from a few roots; the
 are no calls and no blocks. FILTERS and TESTS are the whole vocabulary, as data.
 """
 
-from workflows.expressions.compiler import ROOTS
 from workflows.expressions.errors import (
     ExpressionError,
     MissingError,
@@ -14,6 +13,7 @@ from workflows.expressions.errors import (
 from workflows.expressions.evaluation import DEFAULT_LIMITS, Limits
 from workflows.expressions.filters import FILTERS, FilterSpec
 from workflows.expressions.is_tests import TESTS, IsSpec
+from workflows.expressions.names import ROOTS
 from workflows.expressions.render import references, render, templates, truth
 from workflows.expressions.template import Template, parse, parse_condition
 

@@ -23,7 +23,8 @@ def filter_call(
     spec = FILTERS.get(name)
     if spec is None:
         raise TemplateError(_unknown("filter", name, FILTERS))
-    _check_arguments(f"filter {name}", spec.function, arguments, named)
+    hint = f"; it is written {spec.signature}"
+    _check_arguments(f"filter {name}", spec.function, arguments, named, hint)
     return _call(
         f"filter {name}", spec.function, operand, arguments, named, lazy=spec.lazy
     )
@@ -54,11 +55,12 @@ def _check_arguments(
     function: Callable[..., Any],
     arguments: list[Evaluator],
     named: dict[str, Evaluator],
+    hint: str = "",
 ) -> None:
     try:
         inspect.signature(function).bind(None, None, *arguments, **named)
     except TypeError as error:
-        raise TemplateError(f"{what}: {error}") from None
+        raise TemplateError(f"{what}: {error}{hint}") from None
 
 
 def _call(

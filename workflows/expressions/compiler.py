@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Sequence
-from difflib import get_close_matches
 from typing import Any
 
 from jinja2 import nodes
 
-from workflows.expressions import operators, paths, source, values
+from workflows.expressions import names, operators, paths, source, values
 from workflows.expressions.calls import filter_call, test_call
 from workflows.expressions.errors import MissingError, RenderError, TemplateError
 from workflows.expressions.evaluation import Evaluation, Evaluator
@@ -37,9 +36,14 @@ def compile_expression(
     """
     source.check(text)
     written, words = source.replace_names(text, source.hyphenated(known_names))
-    tree = parse_tree(written)
-    compiler = _Compiler(text, known_names, words)
-    evaluate = compiler.expression(tree)
+    try:
+        tree = parse_tree(written)
+        compiler = _Compiler(text, known_names, words)
+        evaluate = compiler.expression(tree)
+    except TemplateError as error:
+        for word, name in words.items():
+            error.message = error.message.replace(word, name)
+        raise
     return evaluate, frozenset(compiler.references), is_path(tree)
 
 
@@ -118,9 +122,10 @@ class _Compiler:
         steps.reverse()
         keys = [self._key(step) for step in steps]
         if isinstance(base, nodes.Name):
-            root = self._root(base.name, keys)
-            if root is None:
-                return lambda _evaluation: None
+            name = self._words.get(base.name, base.name)
+            if name == "null" and not keys and name not in self._known_names:
+                return _nothing
+            root = names.root_path(name, self._known_names, self._text)
             self._refer([*root, *keys])
             if all(isinstance(key, str | int) for key in keys):
                 return paths.static_path([*root, *keys])  # type: ignore[list-item]
@@ -134,36 +139,8 @@ class _Compiler:
     def _key(self, step: nodes.Getattr | nodes.Getitem) -> str | int | Evaluator:
         if isinstance(step, nodes.Getattr):
             return self._words.get(step.attr, step.attr)
-        if not isinstance(step.arg, nodes.Const):
-            if isinstance(step.arg, nodes.Neg) and isinstance(
-                step.arg.node, nodes.Const
-            ):
-                number: object = step.arg.node.value
-                if isinstance(number, int) and not isinstance(number, bool):
-                    return -number
-            return self.expression(step.arg)
-        key: object = step.arg.value
-        if isinstance(key, bool) or not isinstance(key, str | int):
-            raise TemplateError("a key is a string or a whole number")
-        return key
-
-    def _root(self, name: str, keys: Sequence[Any]) -> list[str] | None:
-        """The static path that a name stands for; None for the literal null."""
-        name = self._words.get(name, name)
-        if name in ROOTS:
-            return [name]
-        if name in self._known_names:
-            return ["steps", name]
-        if name == "null" and not keys:
-            return None
-        close = get_close_matches(name, [*ROOTS, *self._known_names], n=1)
-        hint = f"; did you mean {close[0]}?" if close else ""
-        if re.search(rf"\w-{re.escape(name)}\b", self._text):
-            hint = '; a key with a hyphen is written ["x-y"]'
-        raise TemplateError(
-            f"unknown name '{name}': a path starts with one of {', '.join(ROOTS)} "
-            f"or with a step's id, and text stands in quotes{hint}"
-        )
+        key = names.constant_key(step.arg)
+        return self.expression(step.arg) if key is None else key
 
     def _refer(self, keys: Sequence[str | int | Evaluator]) -> None:
         static: list[str] = []

@@ -28,14 +28,14 @@ DEFAULT_LIMITS = Limits()
 class Evaluation:
     """The scope and the remaining budget of one render call; not for sharing."""
 
-    __slots__ = ("_limits", "_operations", "_output", "delivered", "scope")
+    __slots__ = ("_limits", "_operations", "delivered", "remaining_output", "scope")
 
     def __init__(self, scope: Mapping[str, Any], limits: Limits) -> None:
         self.scope = scope
         self.delivered: set[int] = set()
         self._limits = limits
         self._operations = limits.operations
-        self._output = limits.output
+        self.remaining_output = limits.output
 
     def spend(self, operations: int) -> None:
         """Count work before it is done; raises RenderError past the limit."""
@@ -48,8 +48,8 @@ class Evaluation:
 
     def emit(self, characters: int) -> None:
         """Count text before it is built; raises RenderError past the limit."""
-        self._output -= characters
-        if self._output < 0:
+        self.remaining_output -= characters
+        if self.remaining_output < 0:
             raise RenderError(
                 "the result is larger than an expression may make "
                 f"({self._limits.output} characters)"

@@ -66,17 +66,18 @@ def _keys_of(value: Any) -> str:
 
 def path_text(keys: Sequence[Key | None]) -> str:
     """The path as its author would write it; None stands for a computed key."""
-    texts = ("[...]" if key is None else member_text(key) for key in keys)
-    return "".join(texts).removeprefix(".")
+    behind = ("[...]" if key is None else member_text(key) for key in keys[1:])
+    return f"{keys[0]}{''.join(behind)}"
 
 
 def missing(
     keys: Sequence[Key | None], position: int, found: NoMemberError
 ) -> MissingError:
     """The error for a path that breaks at the key at `position`."""
-    whole, holder = path_text(keys), path_text(keys[:position])
+    whole = path_text(keys)
     if position == 0:
         return MissingError(f"{whole}: {keys[0]} is not available here")
+    holder = path_text(keys[:position])
     if found.keys is None:
         return MissingError(f"{whole}: {holder} {found.reason}")
     key = keys[position]

@@ -30,7 +30,6 @@ _BAD_ESCAPE = re.compile(
 )
 _PAIRS = {")": "(", "]": "[", "}": "{"}
 _START_OF_NAME = re.compile(r"[^\W\d]")
-_PLAIN_NAME = re.compile(r"[^\W\d]\w*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +185,7 @@ def _outside(text: str, quote: str) -> tuple[str, str]:
 
 def hyphenated(names: Collection[str]) -> frozenset[str]:
     """The names that the parser would not take for one word."""
-    return frozenset(name for name in names if not _PLAIN_NAME.fullmatch(name))
+    return frozenset(name for name in names if not name.isidentifier())
 
 
 def replace_names(

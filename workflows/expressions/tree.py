@@ -19,7 +19,7 @@ def parse_tree(text: str) -> nodes.Expr:
         tree = parser.parse_expression()
         if not parser.stream.eos:
             extra = parser.stream.current
-            raise TemplateError(f"'{extra}' is not expected here")
+            raise TemplateError(f"'{extra.value}' is not expected here")
     except TemplateSyntaxError as error:
         raise TemplateError(str(error.message)) from None
     except RecursionError:

@@ -84,7 +84,7 @@ def measure(evaluation: Evaluation, value: Any) -> None:
             if isinstance(item, str):
                 evaluation.emit(len(item) + 2)
             elif item is None or isinstance(item, int | float):
-                evaluation.emit(_ATOM_SIZE)
+                evaluation.emit(_atom_size(item))
             elif is_list(item):
                 evaluation.emit(2 + len(item))
                 inner.extend(item)
@@ -100,11 +100,19 @@ def measure(evaluation: Evaluation, value: Any) -> None:
     raise RenderError(f"the value is nested deeper than {MAX_NESTING}")
 
 
+def _atom_size(value: float | None) -> int:
+    if isinstance(value, int) and not -(2**63) < value < 2**63:
+        return value.bit_length() // 3
+    return _ATOM_SIZE
+
+
 def json_text(evaluation: Evaluation, value: Any) -> str:
     """The value as compact JSON; charges its length."""
+    before = evaluation.remaining_output
     measure(evaluation, value)
+    charged = before - evaluation.remaining_output
     try:
-        return json.dumps(
+        text = json.dumps(
             value,
             ensure_ascii=False,
             allow_nan=False,
@@ -113,6 +121,8 @@ def json_text(evaluation: Evaluation, value: Any) -> str:
         )
     except ValueError:
         raise RenderError("it holds a number that JSON has no form of") from None
+    evaluation.emit(max(0, len(text) - charged))  # escapes make it longer
+    return text
 
 
 def text_of(evaluation: Evaluation, value: Any) -> str:

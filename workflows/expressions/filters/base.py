@@ -124,6 +124,14 @@ def need_count(value: Any, what: str, lowest: int = 0) -> int:
     return value
 
 
+def digits(value: int) -> str:
+    """The number in digits; raises RenderError for more of them than Python writes."""
+    try:
+        return str(value)
+    except ValueError:
+        raise RenderError("the number is too large") from None
+
+
 def encoded(text: str) -> bytes:
     """The text in UTF-8; raises RenderError for half a surrogate pair."""
     try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from workflows.expressions.errors import RenderError
@@ -19,9 +19,14 @@ _MONTHS = (
 _LONGEST_FORMAT = 200
 
 
-def _offset(moment: datetime) -> str:
-    """The offset as +HH:MM; empty for a time without a zone."""
-    return moment.isoformat()[-6:] if moment.tzinfo else ""
+def _offset(moment: datetime, colon: str = "") -> str:
+    """The offset as +HHMM; empty for a time without a zone."""
+    offset = moment.utcoffset()
+    if offset is None:
+        return ""
+    sign = "-" if offset < timedelta() else "+"
+    hours, minutes = divmod(int(abs(offset).total_seconds()) // 60, 60)
+    return f"{sign}{hours:02}{colon}{minutes:02}"
 
 
 def _seconds(moment: datetime) -> str:
@@ -50,10 +55,11 @@ _DIRECTIVES: dict[str, Callable[[datetime], str]] = {
     "%u": lambda moment: str(moment.isoweekday()),
     "%V": lambda moment: f"{moment.isocalendar().week:02}",
     "%z": _offset,
+    "%:z": lambda moment: _offset(moment, ":"),
     "%s": _seconds,
     "%%": lambda _moment: "%",
 }
-_DIRECTIVE = re.compile(r"%.?", re.DOTALL)
+_DIRECTIVE = re.compile(r"%:?.?", re.DOTALL)
 
 
 @register(

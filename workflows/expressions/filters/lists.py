@@ -7,6 +7,7 @@ from typing import Any
 from workflows.expressions.errors import MissingError, RenderError
 from workflows.expressions.evaluation import Evaluation
 from workflows.expressions.filters.base import (
+    digits,
     need_count,
     need_list,
     need_number,
@@ -122,7 +123,10 @@ def unique(evaluation: Evaluation, value: Any) -> list[Any]:
 
 
 def _frozen(value: Any) -> Any:
-    """Something hashable that is the same for equal values; their depth is bounded."""
+    """Something hashable that is the same for equal values; their depth is bounded.
+
+    Numbers become text: a sender can find numbers of one hash, but no such texts.
+    """
     if is_mapping(value):
         pairs = []
         for key, item in value.items():
@@ -133,7 +137,11 @@ def _frozen(value: Any) -> Any:
         for item in value:
             items.append(_frozen(item))
         return tuple(items)
-    return (isinstance(value, bool), value)
+    if isinstance(value, str):
+        return f"'{value}"
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return digits(value) if type(value) is int else repr(value)
 
 
 @register(example="[1, 2, 3] | reverse", result=[3, 2, 1])

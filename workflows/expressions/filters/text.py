@@ -41,7 +41,9 @@ def trim(evaluation: Evaluation, value: Any, characters: Any = None) -> str:
     if characters is None:
         return text.strip()
     given = need_text(evaluation, characters, "characters ")
-    evaluation.spend(1 + min(len(given), 1_000) * len(text) // 1_000)
+    if len(given) > 50:
+        raise RenderError("at most 50 characters can be trimmed")
+    evaluation.spend(len(text) // 20)
     return text.strip(given)
 
 
