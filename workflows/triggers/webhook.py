@@ -29,6 +29,7 @@ from typing import Any
 
 from automate.lib.durations import parse_duration
 from automate.lib.signing import decode_whsec
+from workflows.definition.steps import NO_SCHEME
 from workflows.expressions import Template, TemplateError, parse, parse_condition
 from workflows.triggers.base import TriggerKind, register
 from workflows.triggers.schemes import HEADER_NAME, SCHEMES, Scheme, scheme_of
@@ -174,10 +175,7 @@ class Webhook(TriggerKind):
 
     def warnings(self, config: Mapping[str, Any]) -> Iterable[str]:
         if scheme_of(config).name == "none":
-            yield (
-                "has no signature scheme: whoever knows its address can start the "
-                'workflow; set "scheme", for instance to "standard_webhooks"'
-            )
+            yield NO_SCHEME
 
     def needs_secret(self, config: Mapping[str, Any]) -> bool:
         return scheme_of(config).secret_required

@@ -1,0 +1,57 @@
+"""The public verbs of workflows: read a document, save, publish, switch, export."""
+
+from workflows.services.documents import (
+    Document,
+    TriggerSpec,
+    check_document,
+    parse_document,
+)
+from workflows.services.drafts import (
+    SaveResult,
+    create_workflow,
+    save_document,
+    save_draft,
+)
+from workflows.services.errors import (
+    DocumentError,
+    EditConflict,
+    StateRefused,
+    WorkflowServiceError,
+)
+from workflows.services.publishing import (
+    Publication,
+    activate,
+    archive,
+    deactivate,
+    publish,
+    publish_in_full,
+)
+from workflows.services.triggers import (
+    rotate_trigger_secret,
+    set_trigger_active,
+    trigger_url,
+)
+
+__all__ = [
+    "Document",
+    "DocumentError",
+    "EditConflict",
+    "Publication",
+    "SaveResult",
+    "StateRefused",
+    "TriggerSpec",
+    "WorkflowServiceError",
+    "activate",
+    "archive",
+    "check_document",
+    "create_workflow",
+    "deactivate",
+    "parse_document",
+    "publish",
+    "publish_in_full",
+    "rotate_trigger_secret",
+    "save_document",
+    "save_draft",
+    "set_trigger_active",
+    "trigger_url",
+]

@@ -1,0 +1,191 @@
+"""Documents: what the API, the admin and the import all read, and what is exported."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from workflows.actions.base import all_actions
+from workflows.definition import DefinitionError, Normalised, Problem, check
+from workflows.definition.normalise import TRIGGER_KINDS, normalise
+from workflows.definition.problems import in_order, listed, place, suggest
+from workflows.services.errors import DocumentError
+from workflows.services.meta import Meta, read_meta
+from workflows.triggers.base import TriggerKind, all_kinds, problems_of
+
+
+@dataclass(frozen=True, slots=True)
+class TriggerSpec:
+    """A trigger as a document wants it; `config` is without `path`.
+
+    `is_active` None: nothing was said. `place` is where it stands in the document.
+    """
+
+    kind: str
+    config: dict[str, Any]
+    start: tuple[str, ...] = ()
+    node_id: str = ""
+    path: str | None = None
+    secret: str | None = field(default=None, repr=False)
+    is_active: bool | None = None
+    place: str = ""
+
+    def as_document(self) -> dict[str, Any]:
+        """As an entry of `triggers`, without the secret."""
+        config = {**self.config, **({"path": self.path} if self.path else {})}
+        entry: dict[str, Any] = {"kind": self.kind, "config": config}
+        if self.node_id:
+            entry["node_id"] = self.node_id
+        if self.start:
+            entry["start"] = list(self.start)
+        if self.is_active is not None:
+            entry["is_active"] = self.is_active
+        return entry
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A document that could be read.
+
+    `definition` is canonical and may still hold literal credentials. `names_triggers`
+    is False when the document says nothing about triggers. `problems` stand in the
+    way of publishing, not of a draft.
+    """
+
+    definition: dict[str, Any] = field(repr=False)
+    triggers: tuple[TriggerSpec, ...]
+    names_triggers: bool
+    meta: Meta
+    warnings: tuple[Problem, ...]
+    problems: tuple[Problem, ...]
+    normalised: Normalised = field(repr=False)
+
+    def draft(self) -> dict[str, Any]:
+        """The draft that is stored: the definition and its triggers, no secrets."""
+        draft = dict(self.definition)
+        if self.names_triggers:
+            draft["triggers"] = [spec.as_document() for spec in self.triggers]
+        return draft
+
+
+def parse_document(
+    document: Mapping[str, Any], *, allow_problems: bool = False
+) -> Document:
+    """A document in any of the accepted spellings, read and checked.
+
+    Raises DocumentError with everything that is wrong; with `allow_problems` only
+    when the document cannot be read at all, which no draft could hold.
+    """
+    given = _lifted(document)
+    kinds = all_kinds()
+    known = TRIGGER_KINDS | kinds.keys()
+    normalised, problems = check(given, all_actions(), trigger_kinds=known)
+    meta, meta_problems = read_meta(normalised.meta)
+    specs, trigger_problems, warnings = _triggers(normalised, kinds)
+    problems = in_order([*problems, *meta_problems, *trigger_problems])
+    if problems and not allow_problems:
+        raise DocumentError(problems)
+    if problems:
+        _must_be_readable(given, known, [*meta_problems, *trigger_problems])
+    return Document(
+        definition=normalised.definition,
+        triggers=tuple(specs),
+        names_triggers="triggers" in given or bool(normalised.triggers),
+        meta=meta,
+        warnings=tuple(dict.fromkeys([*normalised.warnings, *warnings])),
+        problems=tuple(problems),
+        normalised=normalised,
+    )
+
+
+def check_document(document: Mapping[str, Any]) -> list[Problem]:
+    """Everything wrong with a document, without touching the database."""
+    try:
+        parse_document(document)
+    except DocumentError as error:
+        return list(error.problems)
+    return []
+
+
+def _must_be_readable(
+    document: Mapping[str, Any], kinds: Iterable[str], others: list[Problem]
+) -> None:
+    """Raises DocumentError for what even a draft cannot hold."""
+    found = list(others)
+    try:
+        normalise(document, trigger_kinds=frozenset(kinds))
+    except DefinitionError as error:
+        found += error.problems
+    if found:
+        raise DocumentError(in_order(found))
+
+
+def _lifted(document: Mapping[str, Any]) -> dict[str, Any]:
+    """A draft keeps `triggers` beside its nodes; a document has them outside."""
+    given = dict(document)
+    inner = given.get("definition")
+    if isinstance(inner, Mapping) and "triggers" in inner and "triggers" not in given:
+        given["triggers"] = inner["triggers"]
+        given["definition"] = {k: v for k, v in inner.items() if k != "triggers"}
+    return given
+
+
+def _triggers(
+    normalised: Normalised, kinds: Mapping[str, TriggerKind]
+) -> tuple[list[TriggerSpec], list[Problem], list[Problem]]:
+    specs: list[TriggerSpec] = []
+    problems: list[Problem] = []
+    warnings: list[Problem] = []
+    paths: set[str] = set()
+    for position, trigger in enumerate(normalised.triggers):
+        where = normalised.original(place("triggers", position))
+        kind = kinds.get(trigger["kind"])
+        if kind is None:
+            problems.append(Problem(where, _unknown_kind(trigger["kind"], kinds)))
+            continue
+        config = kind.normalise(trigger["config"])
+        found = problems_of(kind, config, place(where, "config"))
+        path = config.pop("path", None) if not found else None
+        if path in paths:
+            found.append(Problem(place(where, "config", "path"), "is used twice"))
+        if path:
+            paths.add(path)
+        if not found:
+            found, notes = _secret_and_warnings(kind, config, trigger, where)
+            warnings += notes
+        problems += found
+        specs.append(
+            TriggerSpec(
+                kind=kind.kind,
+                config=config,
+                start=tuple(trigger["start"]),
+                node_id=trigger.get("node_id", ""),
+                path=path,
+                secret=trigger.get("secret"),
+                is_active=trigger.get("is_active"),
+                place=where,
+            )
+        )
+    return specs, problems, warnings
+
+
+def _unknown_kind(name: str, kinds: Mapping[str, TriggerKind]) -> str:
+    return (
+        f'the trigger kind "{name}" is not in this version; known are '
+        f"{listed(kinds)}{suggest(name, kinds)}"
+    )
+
+
+def _secret_and_warnings(
+    kind: TriggerKind, config: dict[str, Any], trigger: Mapping[str, Any], where: str
+) -> tuple[list[Problem], list[Problem]]:
+    warnings = [Problem(where, text) for text in kind.warnings(config)]
+    secret = trigger.get("secret")
+    if secret is None:
+        return [], warnings
+    if not kind.needs_secret(config):
+        text = "its secret is not used: nothing is signed with this config"
+        return [], [*warnings, Problem(where, text)]
+    message = kind.check_secret(config, secret)
+    return ([Problem(place(where, "secret"), message)] if message else []), warnings

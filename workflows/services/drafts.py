@@ -1,0 +1,212 @@
+"""Drafts: workflows are created and changed; nothing here changes what runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+from uuid import UUID
+
+from django.db import IntegrityError, transaction
+from django.utils.text import slugify
+
+from automate.accounts.audit import record
+from automate.accounts.models import ApiKey, Team, User
+from workflows.definition import Problem, digest
+from workflows.definition.problems import in_order
+from workflows.models import Trigger, Workflow, WorkflowVersion
+from workflows.services import credentials, publishing, triggers
+from workflows.services.documents import Document, parse_document
+from workflows.services.errors import DocumentError
+from workflows.services.transactions import lock, unit_of_work
+
+Actor = User | ApiKey | None
+UNTITLED = "Untitled workflow"
+
+
+@dataclass(frozen=True, slots=True)
+class SaveResult:
+    """What was saved, and what the author should know.
+
+    `problems` stand in the way of publishing a draft; `version` is None when nothing
+    was published; `new_secrets` by trigger id, the one time that they are shown.
+    """
+
+    workflow: Workflow
+    warnings: Sequence[Problem] = ()
+    messages: Sequence[Problem] = ()
+    problems: Sequence[Problem] = ()
+    version: WorkflowVersion | None = None
+    triggers: Sequence[Trigger] = ()
+    new_secrets: dict[UUID, str] = field(default_factory=dict, repr=False)
+    is_new: bool = False
+
+
+def create_workflow(
+    document: Document | Mapping[str, Any],
+    *,
+    by: Actor,
+    team: Team | None = None,
+    publish: bool = True,
+) -> SaveResult:
+    """A new workflow; published and active unless its status is `draft`.
+
+    Without a name or slug it gets one from the other, or from the definition.
+    Raises DocumentError; a document that is only a draft may have problems.
+    """
+    wanted = _parsed(document)
+    publishes = publish and wanted.meta.status != Workflow.Status.DRAFT
+    with unit_of_work():
+        workflow = _create(wanted, by, team or _team(wanted, by))
+        saved = _save(workflow, wanted, by)
+        result = _publish_as_said(saved, wanted, by) if publishes else saved
+    return replace(result, is_new=True)
+
+
+def save_draft(
+    workflow: Workflow,
+    document: Document | Mapping[str, Any],
+    *,
+    by: Actor,
+    expected_edit_count: int | None = None,
+) -> SaveResult:
+    """Store a draft and what the document says of the workflow; nothing that runs.
+
+    The slug, the team and the status stay. A trigger's secret takes effect at once.
+    Raises DocumentError for what no draft could hold, and EditConflict.
+    """
+    wanted = _parsed(document)
+    with unit_of_work():
+        result = _save(lock(workflow, expected_edit_count), wanted, by)
+    workflow.refresh_from_db()
+    return replace(result, workflow=workflow)
+
+
+def save_document(
+    document: Document | Mapping[str, Any],
+    *,
+    by: Actor,
+    publish: bool,
+    default_name: str = "",
+) -> SaveResult:
+    """Create the workflow of the document's slug, or change it: what an import does.
+
+    With `publish` the document must be sound; its status is then the workflow's.
+    """
+    wanted = _parsed(document)
+    if default_name and not wanted.meta.name and not wanted.meta.slug:
+        fields = {**wanted.meta.fields, "name": default_name}
+        slug = slugify(default_name)[:100]
+        wanted = replace(wanted, meta=replace(wanted.meta, fields=fields, slug=slug))
+    slug = wanted.meta.slug or slugify(wanted.meta.name)[:100]
+    with unit_of_work():
+        known = Workflow.objects.filter(slug=slug).first() if slug else None
+        if known is None:
+            return create_workflow(wanted, by=by, publish=publish)
+        saved = _save(lock(known), wanted, by)
+        if not publish or wanted.meta.status == Workflow.Status.DRAFT:
+            return saved
+        return _publish_as_said(saved, wanted, by)
+
+
+def _parsed(document: Document | Mapping[str, Any]) -> Document:
+    if isinstance(document, Document):
+        return document
+    return parse_document(document, allow_problems=True)
+
+
+def _create(document: Document, by: Actor, team: Team | None) -> Workflow:
+    meta = document.meta
+    slug = meta.slug or _free_slug(document)
+    if Workflow.objects.filter(slug=slug).exists():
+        raise DocumentError([Problem("slug", f'a workflow "{slug}" exists already')])
+    workflow = Workflow(
+        slug=slug,
+        name=meta.name or meta.slug or UNTITLED,
+        owner=by.user if isinstance(by, ApiKey) else by,
+        team=team,
+    )
+    try:
+        with transaction.atomic():
+            workflow.save(force_insert=True)
+    except IntegrityError as error:
+        raise DocumentError([Problem("slug", f'"{slug}" is taken')]) from error
+    changes = {"slug": workflow.slug, "name": workflow.name}
+    record("workflow.create", workflow, by=by, changes=changes)
+    return workflow
+
+
+def _free_slug(document: Document) -> str:
+    """From the name, with a number where it is taken; else from the definition."""
+    base = slugify(document.meta.name)[:90]
+    if not base:
+        return f"workflow-{digest(document.definition)[:12]}"
+    slug, number = base, 1
+    while Workflow.objects.filter(slug=slug).exists():
+        number += 1
+        slug = f"{base}-{number}"
+    return slug
+
+
+def _team(document: Document, by: Actor) -> Team | None:
+    """The team that the document names, if the author is one of its members."""
+    if not document.meta.team:
+        return None
+    user = by.user if isinstance(by, ApiKey) else by
+    teams = Team.objects.filter(slug=document.meta.team)
+    if user is not None and not user.is_superuser:
+        teams = teams.filter(members=user)
+    team = teams.first()
+    if team is None:
+        problem = Problem("team", f'there is no team "{document.meta.team}" of yours')
+        raise DocumentError([problem])
+    return team
+
+
+def _save(workflow: Workflow, document: Document, by: Actor) -> SaveResult:
+    """Store everything but what publishing changes; `workflow` is locked or new."""
+    settled, messages, problems = credentials.settle(document, workflow.team, by)
+    wanted = {**document.meta.fields, "definition": settled.draft()}
+    changed = [
+        name for name, value in wanted.items() if getattr(workflow, name) != value
+    ]
+    for name, value in wanted.items():
+        setattr(workflow, name, value)
+    if changed:
+        workflow.edit_count += 1
+        workflow.save(update_fields=(*changed, "edit_count", "updated_at"))
+        record("workflow.save", workflow, by=by, changes={"changed": sorted(changed)})
+    triggers.hold_secrets(workflow, settled, by)
+    return SaveResult(
+        workflow=workflow,
+        warnings=document.warnings,
+        messages=tuple(messages),
+        problems=tuple(in_order([*document.problems, *problems])),
+        triggers=triggers.rows_of(workflow),
+    )
+
+
+def _publish_as_said(saved: SaveResult, document: Document, by: Actor) -> SaveResult:
+    """Publish a draft just saved, and make the workflow's status what it says."""
+    if saved.problems:
+        raise DocumentError(saved.problems)
+    workflow = saved.workflow
+    status = document.meta.status
+    if workflow.status == status == Workflow.Status.ARCHIVED:
+        return saved
+    done = publishing.publish_in_full(workflow, by=by, note=document.meta.note)
+    moves = {
+        "active": publishing.activate,
+        "inactive": publishing.deactivate,
+        "archived": publishing.archive,
+    }
+    if status in moves:
+        moves[status](workflow, by)
+    return replace(
+        saved,
+        warnings=tuple(dict.fromkeys([*saved.warnings, *done.warnings])),
+        messages=tuple(dict.fromkeys([*saved.messages, *done.messages])),
+        version=done.version,
+        triggers=done.triggers,
+        new_secrets=done.new_secrets,
+    )

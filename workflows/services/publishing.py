@@ -1,0 +1,190 @@
+"""Publishing: a draft becomes an immutable version, its triggers follow."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from django.db import IntegrityError, transaction
+from django.db.models import Max
+from django.utils import timezone
+
+from automate.accounts.audit import record
+from automate.accounts.models import ApiKey, User
+from workflows.definition import Problem, digest
+from workflows.models import Trigger, Workflow, WorkflowVersion
+from workflows.services import credentials, triggers
+from workflows.services.documents import Document, parse_document
+from workflows.services.errors import DocumentError, StateRefused
+from workflows.services.transactions import lock, unit_of_work
+
+Actor = User | ApiKey | None
+
+
+@dataclass(frozen=True, slots=True)
+class Publication:
+    """What publishing did.
+
+    `is_new` is False when the draft was published already. `new_secrets` holds the
+    signing secrets that were generated, by trigger id: the one time they are shown.
+    """
+
+    version: WorkflowVersion
+    is_new: bool
+    triggers: Sequence[Trigger] = ()
+    new_secrets: dict[UUID, str] = field(default_factory=dict, repr=False)
+    warnings: Sequence[Problem] = ()
+    messages: Sequence[Problem] = ()
+
+
+def publish(
+    workflow: Workflow,
+    *,
+    by: Actor,
+    note: str = "",
+    expected_edit_count: int | None = None,
+) -> WorkflowVersion:
+    """The version that the draft becomes; see `publish_in_full`."""
+    return publish_in_full(
+        workflow, by=by, note=note, expected_edit_count=expected_edit_count
+    ).version
+
+
+def publish_in_full(
+    workflow: Workflow,
+    *,
+    by: Actor,
+    note: str = "",
+    expected_edit_count: int | None = None,
+) -> Publication:
+    """Check the draft, make it the published version, let the triggers follow.
+
+    A draft becomes active; an inactive workflow stays inactive. Raises DocumentError
+    (places are those of the draft), EditConflict, and StateRefused for an archived
+    one.
+    """
+    with unit_of_work():
+        locked = lock(workflow, expected_edit_count)
+        if locked.status == Workflow.Status.ARCHIVED:
+            raise StateRefused("This workflow is archived; activate it first.")
+        document = parse_document(locked.definition)
+        try:
+            with transaction.atomic():
+                publication = _publish(locked, document, by, note)
+        except IntegrityError as error:
+            raise StateRefused(
+                "A name or path was taken at the same moment; try again."
+            ) from error
+    workflow.refresh_from_db()
+    return publication
+
+
+def _publish(workflow: Workflow, given: Document, by: Actor, note: str) -> Publication:
+    document, messages, problems = credentials.settle(given, workflow.team, by)
+    if problems:
+        raise DocumentError(problems)
+    version, is_new = _version(workflow, document, by, note)
+    ids = [node["id"] for node in document.definition["nodes"]]
+    synced = triggers.sync(workflow, document, by, ids)
+    draft = document.draft()
+    if draft != workflow.definition:
+        workflow.definition = draft
+        workflow.edit_count += 1
+    workflow.published = version
+    if workflow.status == Workflow.Status.DRAFT:
+        workflow.status = Workflow.Status.ACTIVE
+    workflow.save(
+        update_fields=(
+            "definition",
+            "edit_count",
+            "published",
+            "status",
+            "updated_at",
+        )
+    )
+    if is_new:
+        changes = {"version": version.number, "sha256": version.sha256, "note": note}
+        record("workflow.publish", workflow, by=by, changes=changes)
+    warnings = dict.fromkeys([*document.warnings, *synced.warnings])
+    return Publication(
+        version=version,
+        is_new=is_new,
+        triggers=tuple(synced.triggers),
+        new_secrets=synced.new_secrets,
+        warnings=tuple(warnings),
+        messages=tuple(messages),
+    )
+
+
+def _version(
+    workflow: Workflow, document: Document, by: Actor, note: str
+) -> tuple[WorkflowVersion, bool]:
+    sha256 = digest(document.definition)
+    published = workflow.published
+    if published is not None and published.sha256 == sha256:
+        return published, False
+    last = workflow.versions.aggregate(last=Max("number"))["last"] or 0
+    version = WorkflowVersion(
+        workflow=workflow,
+        number=last + 1,
+        definition=document.definition,
+        sha256=sha256,
+        created_by=by.user if isinstance(by, ApiKey) else by,
+        note=note,
+    )
+    version.save()
+    return version, True
+
+
+def activate(workflow: Workflow, by: Actor) -> bool:
+    """inactive or archived -> active. False: it was active. Raises StateRefused."""
+    return _move(workflow, Workflow.Status.ACTIVE, by)
+
+
+def deactivate(workflow: Workflow, by: Actor) -> bool:
+    """active -> inactive: events are refused, runs in flight finish."""
+    return _move(workflow, Workflow.Status.INACTIVE, by)
+
+
+def archive(workflow: Workflow, by: Actor) -> bool:
+    """Any state -> archived: nothing starts it any more, its history stays."""
+    return _move(workflow, Workflow.Status.ARCHIVED, by)
+
+
+_ALLOWED = {
+    Workflow.Status.ACTIVE: (Workflow.Status.INACTIVE, Workflow.Status.ARCHIVED),
+    Workflow.Status.INACTIVE: (Workflow.Status.ACTIVE,),
+    Workflow.Status.ARCHIVED: (
+        Workflow.Status.DRAFT,
+        Workflow.Status.ACTIVE,
+        Workflow.Status.INACTIVE,
+    ),
+}
+
+
+def _move(workflow: Workflow, status: Workflow.Status, by: Actor) -> bool:
+    with unit_of_work():
+        allowed = Workflow.objects.filter(pk=workflow.pk, status__in=_ALLOWED[status])
+        if status == Workflow.Status.ACTIVE:
+            allowed = allowed.filter(published__isnull=False)
+        moved = allowed.update(status=status, updated_at=timezone.now()) == 1
+        workflow.refresh_from_db()
+        if moved:
+            record("workflow." + _VERBS[status], workflow, by=by)
+        elif workflow.status != status:
+            raise StateRefused(_refusal(workflow, status))
+    return moved
+
+
+_VERBS = {
+    Workflow.Status.ACTIVE: "activate",
+    Workflow.Status.INACTIVE: "deactivate",
+    Workflow.Status.ARCHIVED: "archive",
+}
+
+
+def _refusal(workflow: Workflow, status: Workflow.Status) -> str:
+    if workflow.published_id is None:
+        return "This workflow was never published; publish it first."
+    return f"A workflow that is {workflow.status} cannot become {status}."

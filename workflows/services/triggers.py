@@ -1,0 +1,288 @@
+"""Trigger rows: made and changed at publish, switched and rotated by people."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.db.models import Q
+from django.utils import timezone
+
+from automate.accounts.audit import record
+from automate.accounts.models import ApiKey, User
+from automate.lib.encryption import is_readable
+from workflows.definition import Problem
+from workflows.definition.problems import place
+from workflows.models import Trigger, Workflow
+from workflows.services.documents import Document, TriggerSpec, parse_document
+from workflows.services.errors import DocumentError, StateRefused
+from workflows.services.transactions import lock, unit_of_work
+from workflows.triggers.base import all_kinds
+
+WEBHOOKS = "/v1/webhooks/"
+KEEP_PREVIOUS = timedelta(hours=24)
+Actor = User | ApiKey | None
+
+
+@dataclass(slots=True)
+class Synced:
+    """What a publish did to the triggers; `new_secrets` by trigger id, shown once."""
+
+    triggers: list[Trigger] = field(default_factory=list)
+    new_secrets: dict[UUID, str] = field(default_factory=dict, repr=False)
+    warnings: list[Problem] = field(default_factory=list)
+
+
+def trigger_url(trigger: Trigger) -> str:
+    """The address that events are posted to; "" for a kind that has none."""
+    kind = all_kinds().get(trigger.kind)
+    if kind is None or not kind.addressed:
+        return ""
+    return f"{settings.PUBLIC_URL}{WEBHOOKS}{trigger.path or trigger.key}"
+
+
+def match(
+    specs: Sequence[TriggerSpec], rows: Sequence[Trigger]
+) -> tuple[list[Trigger | None], list[Trigger]]:
+    """The row of each spec (None: a new one), and the rows that no spec claims.
+
+    By node id, then by path, then by kind and position. Rows are in order of making.
+    """
+    found: list[Trigger | None] = [None] * len(specs)
+    left = list(rows)
+
+    def claim(same: Any) -> None:
+        for position, spec in enumerate(specs):
+            if found[position] is None:
+                claimed = next((row for row in left if same(spec, row)), None)
+                if claimed is not None:
+                    found[position] = claimed
+                    left.remove(claimed)
+
+    claim(lambda s, r: s.node_id and (s.kind, s.node_id) == (r.kind, r.node_id))
+    claim(lambda s, r: s.path and (s.kind, s.path) == (r.kind, r.path))
+    claim(lambda s, r: s.kind == r.kind)
+    return found, left
+
+
+def governed(document: Document, rows: Sequence[Trigger]) -> list[Trigger]:
+    """The rows that follow this document: the others were made by hand.
+
+    Those with a node id always do. Those without do when the document has triggers
+    without one, or says that there are none.
+    """
+    listed = any(not spec.node_id for spec in document.triggers)
+    all_of_them = document.names_triggers and (listed or not document.triggers)
+    return [row for row in rows if row.node_id or all_of_them]
+
+
+def rows_of(workflow: Workflow) -> list[Trigger]:
+    """All triggers of a workflow in the order in which they were made."""
+    return list(Trigger.objects.filter(workflow=workflow).order_by("id"))
+
+
+def sync(
+    workflow: Workflow, document: Document, by: Actor, ids: Collection[str]
+) -> Synced:
+    """Make the rows follow the document: called by publish, in its transaction.
+
+    Raises DocumentError for a path that is taken. `ids` are the published steps.
+    """
+    rows = rows_of(workflow)
+    mine = governed(document, rows)
+    found, removed = match(document.triggers, mine)
+    _refuse_taken_paths(document, mine)
+    for row in removed:
+        _remove(row, by)
+    # Two rows may trade paths: free all that change before any is taken.
+    moving = [
+        row.pk
+        for spec, row in zip(document.triggers, found, strict=True)
+        if row is not None and row.path and row.path != spec.path
+    ]
+    Trigger.objects.filter(pk__in=moving).update(path=None)
+    result = Synced()
+    for spec, row in zip(document.triggers, found, strict=True):
+        result.triggers.append(_follow(workflow, spec, row, by))
+    by_hand = [row for row in rows if row not in mine]
+    result.triggers += by_hand
+    for row in result.triggers:
+        _ensure_secret(row, result, by)
+    result.warnings += _warnings(by_hand, ids)
+    return result
+
+
+def hold_secrets(workflow: Workflow, document: Document, by: Actor) -> None:
+    """Keep the secrets of a draft that is not published: encrypted, in its rows.
+
+    New rows are inactive and have no path until publish.
+    """
+    if not any(spec.secret for spec in document.triggers):
+        return
+    found, _ = match(document.triggers, governed(document, rows_of(workflow)))
+    for spec, claimed in zip(document.triggers, found, strict=True):
+        row = claimed or _inactive(workflow, spec, by)
+        if spec.secret and row.secret != spec.secret:
+            _set_secret(row, spec.secret, KEEP_PREVIOUS)
+            record("trigger.set_secret", row, by=by)
+
+
+def _inactive(workflow: Workflow, spec: TriggerSpec, by: Actor) -> Trigger:
+    row = Trigger.objects.create(
+        workflow=workflow,
+        kind=spec.kind,
+        node_id=spec.node_id,
+        config=spec.config,
+        is_active=False,
+    )
+    record("trigger.create", row, by=by, changes={"kind": row.kind})
+    return row
+
+
+def set_trigger_active(trigger: Trigger, *, active: bool, by: Actor) -> bool:
+    """Switch one trigger; it stays so at the next publish. False: it was so already."""
+    with unit_of_work():
+        workflow = lock(trigger.workflow)
+        changed = Trigger.objects.filter(pk=trigger.pk, is_active=not active).update(
+            is_active=active, updated_at=timezone.now()
+        )
+        if changed:
+            _remember_switch(workflow, trigger, active=active)
+            action = "trigger.activate" if active else "trigger.deactivate"
+            record(action, trigger, by=by)
+    trigger.is_active = active
+    return changed == 1
+
+
+def rotate_trigger_secret(
+    trigger: Trigger,
+    by: Actor,
+    keep_previous: timedelta = KEEP_PREVIOUS,
+    secret: str | None = None,
+) -> str:
+    """A new signing secret, given or generated; the old one serves `keep_previous` on.
+
+    Returns it: it cannot be read again. Raises StateRefused when the trigger's scheme
+    has no secret, or when the given one does not fit it.
+    """
+    with unit_of_work():
+        row = Trigger.objects.select_for_update(no_key=True).get(pk=trigger.pk)
+        kind = all_kinds().get(row.kind)
+        if kind is None or not kind.needs_secret(row.config):
+            raise StateRefused("This trigger's scheme has no secret to rotate.")
+        new = kind.new_secret(row.config) if secret is None else secret
+        problem = kind.check_secret(row.config, new)
+        if problem:
+            raise StateRefused(f"The secret {problem}.")
+        _set_secret(row, new, keep_previous)
+        record("trigger.rotate_secret", row, by=by)
+    trigger.refresh_from_db()
+    return new
+
+
+def _remember_switch(workflow: Workflow, trigger: Trigger, *, active: bool) -> None:
+    """Say it in the draft too, where the draft describes this trigger."""
+    try:
+        document = parse_document(workflow.definition, allow_problems=True)
+    except DocumentError:
+        return
+    found, _ = match(document.triggers, governed(document, rows_of(workflow)))
+    specs = [
+        replace(spec, is_active=active) if row == trigger else spec
+        for spec, row in zip(document.triggers, found, strict=True)
+    ]
+    draft = replace(document, triggers=tuple(specs)).draft()
+    if draft != workflow.definition:
+        workflow.definition = draft
+        workflow.edit_count += 1
+        workflow.save(update_fields=("definition", "edit_count", "updated_at"))
+
+
+def _refuse_taken_paths(document: Document, mine: Sequence[Trigger]) -> None:
+    paths = {spec.path for spec in document.triggers if spec.path}
+    others = Trigger.objects.exclude(pk__in=[row.pk for row in mine])
+    clashes = others.filter(Q(path__in=paths) | Q(key__in=paths))
+    taken = {name for pair in clashes.values_list("path", "key") for name in pair}
+    problems = [
+        Problem(place(spec.place, "config", "path"), f'"{spec.path}" is taken')
+        for spec in document.triggers
+        if spec.path in taken and spec.path
+    ]
+    if problems:
+        raise DocumentError(problems)
+
+
+def _remove(row: Trigger, by: Actor) -> None:
+    """Its path is free again; its key stays, should the trigger come back."""
+    if row.is_active or row.path:
+        row.is_active, row.path = False, None
+        row.save(update_fields=("is_active", "path", "updated_at"))
+        record("trigger.deactivate", row, by=by, changes={"reason": "not in document"})
+
+
+def _follow(
+    workflow: Workflow, spec: TriggerSpec, known: Trigger | None, by: Actor
+) -> Trigger:
+    row = known or Trigger(workflow=workflow, kind=spec.kind)
+    wanted = {
+        "config": spec.config,
+        "start": list(spec.start),
+        "node_id": spec.node_id,
+        "path": spec.path,
+        "is_active": spec.is_active is not False,
+    }
+    changes = {k: v for k, v in wanted.items() if getattr(row, k) != v}
+    for name, value in wanted.items():
+        setattr(row, name, value)
+    if known is None or changes:
+        row.save()
+        action = "trigger.change" if known else "trigger.create"
+        record(action, row, by=by, changes=wanted if known is None else changes)
+    if spec.secret and row.secret != spec.secret:
+        _set_secret(row, spec.secret, KEEP_PREVIOUS)
+        record("trigger.set_secret", row, by=by)
+    return row
+
+
+def _set_secret(row: Trigger, secret: str, keep_previous: timedelta) -> None:
+    if row.secret and keep_previous > timedelta(0):
+        row.previous_secret = row.secret
+        row.previous_secret_expires_at = timezone.now() + keep_previous
+    else:
+        row.previous_secret = row.previous_secret_expires_at = None
+    row.secret = secret
+    row.save()
+
+
+def _ensure_secret(row: Trigger, result: Synced, by: Actor) -> None:
+    kind = all_kinds().get(row.kind)
+    if kind is None or not row.is_active or not kind.needs_secret(row.config):
+        return
+    if not is_readable(row.secret):
+        return
+    if row.secret and not kind.check_secret(row.config, row.secret):
+        return
+    secret = kind.new_secret(row.config)
+    _set_secret(row, secret, timedelta(0))
+    result.new_secrets[row.pk] = secret
+    record("trigger.generate_secret", row, by=by)
+
+
+def _warnings(rows: Sequence[Trigger], ids: Collection[str]) -> list[Problem]:
+    """About rows made by hand, which no document describes."""
+    warnings: list[Problem] = []
+    for row in rows:
+        if not row.is_active:
+            continue
+        gone = [name for name in row.start if name not in ids]
+        if gone:
+            text = f"{row} starts {', '.join(gone)}, which this version does not have"
+            warnings.append(Problem("triggers", text))
+        kind = all_kinds().get(row.kind)
+        notes = kind.warnings(row.config) if kind else ()
+        warnings += [Problem("triggers", f"{row} {text}") for text in notes]
+    return warnings
