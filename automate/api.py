@@ -27,7 +27,7 @@ logger = logging.getLogger(__name__)
 
 MACHINE_PATHS = ("/api/", "/v1/", "/webhook/")
 RETRY_AFTER = 5  # seconds
-LISTED: dict[str, str] = {}
+LISTED = {"runs": "api:run-list"}
 
 _CODES = {
     400: Code.VALIDATION_ERROR,

@@ -84,7 +84,7 @@ def _old_runs(now: datetime) -> Iterator[models.QuerySet[Run]]:
 
 
 def _ended(cutoff: datetime, where: Q) -> models.QuerySet[Run]:
-    # A redrive from the failed step still reads what the first run's steps gave.
+    # A run stays as long as a redrive of it is under way: its story begins there.
     replays = Run.objects.unfinished().filter(replay_of=OuterRef("pk"))
     runs = Run.objects.filter(where, finished_at__lt=cutoff)
     return runs.filter(~Exists(replays)).order_by("finished_at")

@@ -1,0 +1,1 @@
+"""Runs for programs: look up, follow, cancel, redrive."""

@@ -1,0 +1,63 @@
+"""What the views of runs share: who sees which."""
+
+from __future__ import annotations
+
+from typing import cast
+from uuid import UUID
+
+from rest_framework.request import Request
+from rest_framework.views import APIView
+
+from automate.accounts.models import ApiKey, User
+from automate.accounts.visibility import visible_to
+from automate.lib.errors import Code
+from automate.lib.rest import ApiError
+from runs.models import Run
+from runs.models.run import RunQuerySet
+
+# What the short form shows: none of it is encrypted.
+SHORT = (
+    "id",
+    "workflow_id",
+    "workflow__slug",
+    "version_id",
+    "version__number",
+    "trigger_id",
+    "status",
+    "error_class",
+    "error_message",
+    "error_fingerprint",
+    "event_id",
+    "replay_of_id",
+    "created_at",
+    "started_at",
+    "finished_at",
+)
+
+
+def visible_runs(request: Request) -> RunQuerySet:
+    """The runs of workflows that the caller may see."""
+    user = cast("User", request.user)  # HasScope lets nobody else pass
+    return Run.objects.filter(visible_to(user, "workflow__"))
+
+
+def short_runs(request: Request) -> RunQuerySet:
+    """The same, with the columns of the short form and whether they wait."""
+    runs = visible_runs(request).select_related("workflow", "version")
+    return runs.only(*SHORT).with_waiting()
+
+
+def caller(request: Request) -> User | ApiKey:
+    """Whom the audit names: the key, or the person."""
+    return cast("User | ApiKey", request.auth or request.user)
+
+
+class RunView(APIView):
+    """A view below one run's address."""
+
+    def find(self, runs: RunQuerySet, run_id: UUID) -> Run:
+        """The run. Raises ApiError 404, also for another team's."""
+        run = runs.filter(pk=run_id).first()
+        if run is None:
+            raise ApiError(404, Code.NOT_FOUND, f"There is no run {run_id}.")
+        return run

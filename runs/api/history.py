@@ -1,0 +1,78 @@
+"""What a run did: its steps, the requests they sent, its log."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+from uuid import UUID
+
+from django.db.models import QuerySet
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from automate.accounts.models.api_key import Scope
+from automate.lib.rest import ListQuery, page
+from runs.api import shapes
+from runs.api.base import RunView, visible_runs
+from runs.models import DeliveryAttempt, Run, RunLog, StepRun
+
+
+class HistoryView(RunView):
+    """A list below a run, oldest first, by pages."""
+
+    scopes: ClassVar = {"GET": Scope.RUNS_READ}
+
+    def rows(self, run: Run) -> QuerySet[Any]:
+        """The rows of this run."""
+        raise NotImplementedError
+
+    def shape(self, row: Any, shown: shapes.Shown) -> dict[str, Any]:
+        """What is shown of a row."""
+        raise NotImplementedError
+
+    def get(self, request: Request, run_id: UUID) -> Response:
+        """`{"results", "next", "next_cursor"}`."""
+        query = ListQuery.read_query(request)
+        run = self.find(visible_runs(request).only("id"), run_id)
+        found, further = page(self.rows(run), request, query, newest_first=False)
+        shown = shapes.Shown(request)
+        results = [self.shape(row, shown) for row in found]
+        return Response({"results": results, **further})
+
+
+class StepList(HistoryView):
+    """The steps that have begun, in the order in which they did."""
+
+    def rows(self, run: Run) -> QuerySet[StepRun]:
+        """Step runs."""
+        return StepRun.objects.filter(run=run)
+
+    def shape(self, row: StepRun, shown: shapes.Shown) -> dict[str, Any]:
+        """A step."""
+        return shapes.step(row, shown)
+
+
+class AttemptList(HistoryView):
+    """The HTTP requests that the steps sent, or tried to."""
+
+    def rows(self, run: Run) -> QuerySet[DeliveryAttempt]:
+        """Delivery attempts with their step's id."""
+        attempts = DeliveryAttempt.objects.filter(run=run)
+        # Of the step only what is shown: its output is encrypted.
+        unshown = ("step_run__output", "step_run__input")
+        return attempts.select_related("step_run").defer(*unshown)
+
+    def shape(self, row: DeliveryAttempt, _shown: shapes.Shown) -> dict[str, Any]:
+        """An attempt."""
+        return shapes.attempt(row)
+
+
+class LogList(HistoryView):
+    """What the engine and the `log` step said."""
+
+    def rows(self, run: Run) -> QuerySet[RunLog]:
+        """Log lines."""
+        return RunLog.objects.filter(run=run)
+
+    def shape(self, row: RunLog, _shown: shapes.Shown) -> dict[str, Any]:
+        """A log line."""
+        return shapes.log_line(row)
