@@ -1,18 +1,54 @@
-"""What every test may ask for."""
+"""What every test may ask for, and the choice of tests by database."""
 
 from __future__ import annotations
 
 import pytest
-from pytest_django import Settings
+from django.conf import settings
+
+DATABASE_FIXTURES = {
+    "db", "transactional_db", "django_db_setup", "django_db_reset_sequences",
+    "django_db_serialized_rollback", "live_server",
+}  # fmt: skip
 
 
-@pytest.fixture(autouse=True)
-def plain_static_files(settings: Settings) -> None:
-    """Pages render without `collectstatic`, which tests do not run."""
-    settings.WHITENOISE_AUTOREFRESH = True
-    settings.STORAGES = {
-        **settings.STORAGES,
-        "staticfiles": {
-            "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
-        },
-    }
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--only-database",
+        action="store_true",
+        help="Only tests that use a database: the second pass of `make test`.",
+    )
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(
+    config: pytest.Config, items: list[pytest.Item]
+) -> None:
+    """Leave out what cannot tell us more on this database."""
+    wrong = "postgresql" if settings.SQLITE else "sqlite"
+    dropped = [item for item in items if item.get_closest_marker(wrong)]
+    if config.getoption("--only-database"):
+        dropped += [
+            item for item in items if item not in dropped and not uses_database(item)
+        ]
+    if dropped:
+        gone = set(map(id, dropped))
+        items[:] = [item for item in items if id(item) not in gone]
+        config.hook.pytest_deselected(items=dropped)
+
+
+def uses_database(item: pytest.Item) -> bool:
+    """True for a test that asks pytest-django for a database."""
+    fixtures = set(getattr(item, "fixturenames", ()))
+    marked = item.get_closest_marker("django_db") is not None
+    return marked or not DATABASE_FIXTURES.isdisjoint(fixtures)
+
+
+def pytest_report_header() -> str:
+    """The database, first thing in the output."""
+    return f"database: {settings.DATABASES['default']['ENGINE'].rpartition('.')[2]}"
+
+
+@pytest.fixture
+def is_sqlite() -> bool:
+    """For the few rules that differ by database."""
+    return bool(settings.SQLITE)
