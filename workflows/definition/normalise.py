@@ -45,7 +45,7 @@ def normalise(
     """The canonical form; raises DefinitionError with all that cannot be read."""
     normalised, problems = attempt(document, trigger_kinds=trigger_kinds)
     if problems:
-        raise DefinitionError(problems)
+        raise DefinitionError(in_order(problems))
     return normalised
 
 
@@ -63,4 +63,4 @@ def attempt(
     result = Normalised(
         reader.definition, reader.triggers, reader.warnings, reader.meta, reader.places
     )
-    return result, in_order(reader.problems)
+    return result, reader.problems

@@ -8,6 +8,7 @@ from typing import Any
 
 from workflows.definition.names import unique_id
 from workflows.definition.problems import Problem, listed, place, suggest
+from workflows.definition.schema import MAX_CONNECTIONS, MAX_NODES
 from workflows.definition.steps import node_from, trigger_from
 
 DEFINITION_KEYS = frozenset({"nodes", "connections", "steps", "variables", "output"})
@@ -105,6 +106,9 @@ class Reader:
             return
         key = "steps" if line else "nodes"
         items = self._list(place(base, key), body[key])
+        if len(items) > 2 * MAX_NODES:
+            self.problem(place(base, key), f"must have at most {MAX_NODES:,} entries")
+            items = []
         taken = {
             item["id"]
             for item in items
@@ -127,9 +131,13 @@ class Reader:
             self._read_connections(where, body.get("connections", []))
 
     def _list(self, path: str, value: object) -> list[Any]:
-        if isinstance(value, list):
+        if not isinstance(value, list):
+            self.problem(path, "must be a list")
+        elif len(value) > MAX_CONNECTIONS:
+            # No list may be longer than that of the connections.
+            self.problem(path, f"must have at most {MAX_CONNECTIONS:,} entries")
+        else:
             return value
-        self.problem(path, "must be a list")
         return []
 
     def _read_item(

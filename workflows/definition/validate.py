@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 from jsonschema import Draft202012Validator
@@ -30,7 +31,7 @@ def check(
     The definition is canonical and sound exactly when there are no problems.
     """
     normalised, problems = attempt(document, trigger_kinds=trigger_kinds)
-    found = validate(normalised.definition, registry, normalised.triggers)
+    found = _everything(normalised.definition, registry, normalised.triggers)
     if problems:
         # What could not be read is missing here: its absence is no second problem.
         found = [problem for problem in found if problem.path not in ("", "nodes")]
@@ -45,31 +46,40 @@ def validate(
 
     With `triggers`, steps that none of them leads to are problems too.
     """
-    nodes = definition.get("nodes")
-    if isinstance(nodes, list) and len(nodes) > MAX_NODES:
-        return [Problem("nodes", f"must have at most {MAX_NODES:,} entries")]
-    problems = structural_problems(definition, registry)
-    if not isinstance(nodes, list) or not isinstance(
-        definition.get("connections"), list
-    ):
-        return problems
-    rules = _Rules(definition, registry, triggers)
-    return in_order([*problems, *rules.problems({p.path for p in problems})])
+    return in_order(_everything(definition, registry, triggers))
 
 
 def structural_problems(
     definition: Mapping[str, Any], registry: Registry
 ) -> list[Problem]:
     """What the published JSON Schema refuses, in plain words."""
+    return in_order(_structural(definition, registry))
+
+
+def _everything(
+    definition: Mapping[str, Any], registry: Registry, triggers: Triggers
+) -> list[Problem]:
+    nodes = definition.get("nodes")
+    if isinstance(nodes, list) and len(nodes) > MAX_NODES:
+        return [Problem("nodes", f"must have at most {MAX_NODES:,} entries")]
+    problems = list(_structural(definition, registry))
+    edges = definition.get("connections")
+    if not isinstance(nodes, list) or not isinstance(edges, list):
+        return problems
+    rules = _Rules(definition, registry, triggers)
+    return [*problems, *rules.problems({problem.path for problem in problems})]
+
+
+def _structural(definition: Mapping[str, Any], registry: Registry) -> Iterator[Problem]:
     schema = definition_schema(
         {kind: info.config_schema for kind, info in registry.items()}
     )
-    validator = Draft202012Validator(schema)
-    return in_order(
-        problem
-        for error in validator.iter_errors(definition)
-        for problem in explain(error)
-    )
+    for error in Draft202012Validator(schema).iter_errors(definition):
+        yield from explain(error)
+
+
+# A wrong template costs milliseconds, for the sake of a good message.
+MAX_TEMPLATE_PROBLEMS = 200
 
 
 class _Rules:
@@ -177,6 +187,7 @@ class _Rules:
         return self.registry.get(kind) if isinstance(kind, str) else None
 
     def _templates(self, *, in_cycle: bool) -> Iterator[Problem]:
+        left = MAX_TEMPLATE_PROBLEMS
         ids = frozenset(self.graph.ids)
         before = {} if in_cycle else self.graph.ancestors()
         for position, node in self.nodes:
@@ -191,7 +202,10 @@ class _Rules:
                 extra_roots=info.extra_roots if info else (),
                 trigger_ids=self.trigger_ids,
             )
-            yield from check_templates(node.get("config"), at)
+            found = islice(check_templates(node.get("config"), at), left)
+            for problem in found:
+                left -= 1
+                yield problem
         at = Place("output", ids, ids, trigger_ids=self.trigger_ids)
         yield from check_templates(self.definition.get("output"), at)
 

@@ -12,7 +12,9 @@ from tests.workflows.definition.kinds import (
     step,
 )
 from workflows.definition import Problem, check, validate
-from workflows.definition.schema import MAX_NODES
+from workflows.definition.problems import MAX_COMPARED, MAX_PROBLEMS
+from workflows.definition.schema import MAX_CONNECTIONS, MAX_NODES
+from workflows.definition.validate import MAX_TEMPLATE_PROBLEMS
 
 
 def told(value: dict[str, Any], **more: Any) -> dict[str, str]:
@@ -65,6 +67,7 @@ class TestStructure:
         [
             ({"type": "htp_request"}, "type", ["http_request", "did you mean"]),
             ({"type": "http-request"}, "type", ['did you mean "http_request"?']),
+            ({"type": "http"}, "type", ['did you mean "http_request"?']),
             ({"type": None}, "type", ["unknown step type null", "delay"]),
             ({"id": "1a"}, "id", ["start with a letter"]),
             ({"id": "a\n"}, "id", ["start with a letter"]),
@@ -124,6 +127,24 @@ class TestStructure:
         found = told(definition([step("a", retry=retry)]))
         assert set(found) == {f"nodes[0].retry.{place}"}
         assert word in found[f"nodes[0].retry.{place}"]
+
+    @pytest.mark.parametrize(
+        ("value", "places"),
+        [
+            ({}, ["connections", "nodes", "variables"]),
+            ({"nodes": {}, "connections": 5, "variables": []}, None),
+            (definition([5], [5]), ["connections[0]", "nodes[0]"]),
+            (definition([step("a")], [{"from": 1}]), None),
+            (definition([step("a")], variables={"a b": 1}), ["variables"]),
+            ({**definition([step("a")]), "x": 1}, ["x"]),
+        ],
+    )
+    def test_what_is_hardly_a_definition_is_refused_and_never_breaks(
+        self, value: dict[str, Any], places: list[str] | None
+    ) -> None:
+        found = [problem.path for problem in validate(value, KINDS)]
+        assert found
+        assert places is None or found == places
 
     @pytest.mark.parametrize(
         "retry",
@@ -187,6 +208,34 @@ class TestStructure:
         assert [str(p) for p in problems] == [
             "nodes[0].config.a: must be a whole number"
         ]
+
+
+class TestBounds:
+    """No document that fits into a request keeps the server busy."""
+
+    def test_only_so_many_problems_are_listed_and_the_rest_counted(self) -> None:
+        many = {f"k{number}": 1 for number in range(MAX_PROBLEMS + 7)}
+        problems = validate(definition([{**step("a"), **many}]), KINDS)
+        assert len(problems) == MAX_PROBLEMS + 1
+        assert problems[-1] == Problem("", "and 7 more problems")
+
+    def test_wrong_templates_by_the_thousand_are_not_all_explained(self) -> None:
+        values = {f"k{number}": f"{{{{ nope{number} }}}}" for number in range(1000)}
+        problems = validate(definition([step("a", values)]), KINDS)
+        assert len(problems) == MAX_TEMPLATE_PROBLEMS
+
+    def test_lists_without_end_are_not_read(self) -> None:
+        for length in (2 * MAX_NODES + 1, MAX_CONNECTIONS + 1):
+            _, problems = check({"nodes": [{"type": "set"}] * length}, KINDS)
+            assert [problem.path for problem in problems] == ["nodes"]
+        edges = [edge("a", "b")] * (MAX_CONNECTIONS + 1)
+        _, problems = check({"nodes": [step("a")], "connections": edges}, KINDS)
+        assert [problem.path for problem in problems] == ["connections"]
+
+    def test_near_names_are_not_sought_among_thousands(self) -> None:
+        nodes = [step(f"step-{number}") for number in range(MAX_COMPARED + 1)]
+        found = told(definition(nodes, [edge("step-0", "step-x")]))
+        assert found == {"connections[0].to": 'there is no step "step-x"'}
 
 
 class TestGraphRules:
