@@ -3,9 +3,28 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Any
+
+
+class Members(Set[str]):
+    """Some of a graph's nodes, a bit each: a thousand such sets cost little."""
+
+    __slots__ = ("_bits", "_mask")
+
+    def __init__(self, bits: Mapping[str, int], mask: int) -> None:
+        self._bits = bits
+        self._mask = mask
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and bool(self._mask & self._bits.get(name, 0))
+
+    def __iter__(self) -> Iterator[str]:
+        return (name for name, bit in self._bits.items() if self._mask & bit)
+
+    def __len__(self) -> int:
+        return self._mask.bit_count()
 
 
 @dataclass(frozen=True)
@@ -81,18 +100,15 @@ class Graph:
                     ready.append(target)
         return found
 
-    def ancestors(self) -> dict[str, set[str]]:
+    def ancestors(self) -> dict[str, Members]:
         """For each node outside cycles, all nodes that lead to it."""
-        bit = {name: 1 << position for position, name in enumerate(self.ids)}
+        bits = {name: 1 << position for position, name in enumerate(self.ids)}
         masks: dict[str, int] = {}
         for name in self.order():
             masks[name] = 0
             for source in self.before[name]:
-                masks[name] |= masks[source] | bit[source]
-        return {
-            name: {other for other in self.ids if mask & bit[other]}
-            for name, mask in masks.items()
-        }
+                masks[name] |= masks[source] | bits[source]
+        return {name: Members(bits, mask) for name, mask in masks.items()}
 
 
 def _from_first(loop: list[str], ids: Sequence[str]) -> list[str]:

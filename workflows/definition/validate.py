@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence, Set
 from itertools import islice
 from typing import Any
 
@@ -189,7 +189,9 @@ class _Rules:
     def _templates(self, *, in_cycle: bool) -> Iterator[Problem]:
         left = MAX_TEMPLATE_PROBLEMS
         ids = frozenset(self.graph.ids)
-        before = {} if in_cycle else self.graph.ancestors()
+        before: Mapping[str, Set[str]] = {}
+        if not in_cycle:
+            before = self.graph.ancestors()
         for position, node in self.nodes:
             info = self._info(node)
             at = Place(

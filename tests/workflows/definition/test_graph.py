@@ -22,7 +22,8 @@ def test_roots_have_no_incoming_connection() -> None:
 
 
 def test_ancestors_are_all_that_lead_to_a_step() -> None:
-    assert graph("abcd", "ab", "bc").ancestors() == {
+    found = graph("abcd", "ab", "bc").ancestors()
+    assert {name: set(members) for name, members in found.items()} == {
         "a": set(),
         "b": {"a"},
         "c": {"a", "b"},
@@ -53,9 +54,13 @@ def test_a_thousand_steps_in_a_line_take_milliseconds() -> None:
     names = [f"s{number}" for number in range(1000)]
     edges = [edge(a, b) for a, b in pairwise(names)]
     value = definition([step(name) for name in names], edges)
-    started = time.perf_counter()
-    assert len(Graph.of(value).ancestors()["s999"]) == 999
-    assert time.perf_counter() - started < 2
+    started = time.process_time()
+    ancestors = Graph.of(value).ancestors()
+    assert time.process_time() - started < 0.1
+    assert len(ancestors["s999"]) == 999
+    assert "s0" in ancestors["s999"]
+    assert "s999" not in ancestors["s0"]
+    assert "x" not in ancestors["s999"]
 
 
 names = st.sampled_from("abcdef")
@@ -78,4 +83,5 @@ def test_ancestors_and_cycles_agree_with_walking_the_graph(
         ancestors = found.ancestors()
         for name in "abcdef":
             expected = {other for other in "abcdef" if name in closure[other]}
-            assert ancestors[name] == expected
+            assert set(ancestors[name]) == expected
+            assert len(ancestors[name]) == len(expected)
