@@ -1,0 +1,15 @@
+"""The edge alone answers in these tests, with a count of its own."""
+
+from __future__ import annotations
+
+import pytest
+from pytest_django import Settings
+
+from webhooks import inbound, record
+
+
+@pytest.fixture(autouse=True)
+def edge(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only the edge's addresses, and nothing counted by another test."""
+    settings.ROOT_URLCONF = "webhooks.urls"
+    monkeypatch.setattr(inbound, "tally", record.Tally())
