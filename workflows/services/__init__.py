@@ -18,6 +18,8 @@ from workflows.services.errors import (
     StateRefused,
     WorkflowServiceError,
 )
+from workflows.services.exporting import document_of
+from workflows.services.files import Loaded, dump_yaml, read_documents
 from workflows.services.publishing import (
     Publication,
     activate,
@@ -36,6 +38,7 @@ __all__ = [
     "Document",
     "DocumentError",
     "EditConflict",
+    "Loaded",
     "Publication",
     "SaveResult",
     "StateRefused",
@@ -46,9 +49,12 @@ __all__ = [
     "check_document",
     "create_workflow",
     "deactivate",
+    "document_of",
+    "dump_yaml",
     "parse_document",
     "publish",
     "publish_in_full",
+    "read_documents",
     "rotate_trigger_secret",
     "save_document",
     "save_draft",

@@ -91,22 +91,32 @@ def save_document(
 ) -> SaveResult:
     """Create the workflow of the document's slug, or change it: what an import does.
 
-    With `publish` the document must be sound; its status is then the workflow's.
+    With `publish` its status becomes the workflow's. Only a document whose status is
+    `draft` may have problems; names that are missing are told, until it is published.
     """
-    wanted = _parsed(document)
-    if default_name and not wanted.meta.name and not wanted.meta.slug:
-        fields = {**wanted.meta.fields, "name": default_name}
-        slug = slugify(default_name)[:100]
-        wanted = replace(wanted, meta=replace(wanted.meta, fields=fields, slug=slug))
+    wanted = _named(_parsed(document), default_name)
+    only_draft = wanted.meta.status == Workflow.Status.DRAFT
+    if wanted.problems and not only_draft:
+        raise DocumentError(wanted.problems)
     slug = wanted.meta.slug or slugify(wanted.meta.name)[:100]
     with unit_of_work():
         known = Workflow.objects.filter(slug=slug).first() if slug else None
         if known is None:
             return create_workflow(wanted, by=by, publish=publish)
         saved = _save(lock(known), wanted, by)
-        if not publish or wanted.meta.status == Workflow.Status.DRAFT:
+        if not publish or only_draft:
             return saved
         return _publish_as_said(saved, wanted, by)
+
+
+def _named(document: Document, name: str) -> Document:
+    """The document under this name when it has none of its own."""
+    meta = document.meta
+    if not name or meta.name or meta.slug:
+        return document
+    slug = slugify(name)[:100]
+    fields = {**meta.fields, "name": name}
+    return replace(document, meta=replace(meta, fields=fields, slug=slug))
 
 
 def _parsed(document: Document | Mapping[str, Any]) -> Document:

@@ -106,8 +106,8 @@ def sync(
     ]
     Trigger.objects.filter(pk__in=moving).update(path=None)
     result = Synced()
-    for spec, row in zip(document.triggers, found, strict=True):
-        result.triggers.append(_follow(workflow, spec, row, by))
+    for spec, claimed in zip(document.triggers, found, strict=True):
+        result.triggers.append(_follow(workflow, spec, claimed, by))
     by_hand = [row for row in rows if row not in mine]
     result.triggers += by_hand
     for row in result.triggers:
