@@ -53,10 +53,10 @@ def _rotate_column(
     rows = (
         model._base_manager.annotate(
             stored=stored_bytes(column.name),
-            key=Substr(column.name, 1, KEY_ID, output_field=BinaryField()),
+            key_written_with=Substr(column.name, 1, KEY_ID, output_field=BinaryField()),
         )
         .filter(stored__isnull=False)
-        .exclude(key=first)
+        .exclude(key_written_with=first)
         .order_by("pk")
         .values_list("pk", "stored")
     )

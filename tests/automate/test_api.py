@@ -113,9 +113,7 @@ def test_the_cause_of_a_503_and_of_a_500_is_in_the_log(
     assert "ZeroDivisionError" in caplog.text
 
 
-@pytest.mark.parametrize(
-    "path", ["/api/nothing", "/api/v1/nothing", "/v1/webhooks", "/webhook/"]
-)
+@pytest.mark.parametrize("path", ["/api/nothing", "/api/v1/nothing", "/v1/nothing"])
 def test_an_unknown_address_of_the_api_is_json(client: Client, path: str) -> None:
     response = client.get(path)
 

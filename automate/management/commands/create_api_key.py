@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from automate.accounts.audit import record
 from automate.accounts.models import ApiKey, User
-from automate.accounts.models.api_key import Scope
+from automate.accounts.models.api_key import Scope, validate_scopes
 from automate.lib.database import write_transaction
 
 
@@ -46,17 +46,19 @@ class Command(BaseCommand):
         if not options["name"].strip() or len(options["name"]) > 100:
             raise CommandError("--name must have 1 to 100 characters.")
         expires = timezone.now() + timedelta(days=days) if days else None
+        scopes = list(dict.fromkeys(options["scope"]))
         try:
-            with write_transaction():
-                key, plain = ApiKey.objects.issue(
-                    user=user,
-                    name=options["name"].strip(),
-                    scopes=list(dict.fromkeys(options["scope"])),
-                    expires_at=expires,
-                )
-                record("api_key.create", key, by=None, changes={"scopes": key.scopes})
+            validate_scopes(scopes)
         except ValidationError as error:
             raise CommandError(" ".join(error.messages)) from None
+        with write_transaction():
+            key, plain = ApiKey.objects.issue(
+                user=user,
+                name=options["name"].strip(),
+                scopes=scopes,
+                expires_at=expires,
+            )
+            record("api_key.create", key, by=None, changes={"scopes": scopes})
         self.stdout.write(_as_json(key, plain) if options["json"] else plain)
 
     def _user(self, email: str) -> User:
