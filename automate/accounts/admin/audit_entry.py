@@ -1,0 +1,78 @@
+"""The audit: who changed what, and when."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.apps import apps
+from django.contrib import admin
+from django.http import HttpRequest
+from django.urls import NoReverseMatch, reverse
+from django.utils.html import format_html
+
+from automate.accounts.admin.base import ReadOnlyAdmin
+from automate.accounts.admin.html import block, pretty
+from automate.accounts.models import AuditEntry
+
+OURS = ("accounts", "auth", "workflows", "runs", "webhooks")
+
+
+class TypeFilter(admin.SimpleListFilter):
+    """By what was changed; the choices are models, not a scan of the table."""
+
+    title = "kind of object"
+    parameter_name = "object_type"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        """The models that people change."""
+        return [
+            (model._meta.label_lower, str(model._meta.verbose_name))
+            for model in apps.get_models()
+            if model._meta.app_label in OURS and model in model_admin.admin_site._registry
+        ]
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
+        """The entries about such objects."""
+        return queryset.filter(object_type=self.value()) if self.value() else queryset
+
+
+class AuditEntryAdmin(ReadOnlyAdmin):
+    """Entries, newest first; read only for everybody."""
+
+    list_display = ("at", "who", "action", "target", "summary")
+    list_display_links = ("at",)
+    list_select_related = ("user", "api_key")
+    list_filter = (TypeFilter,)
+    search_fields = ("=object_id", "object_name", "action", "=user__email")
+    search_help_text = "An object's id or name, an action, or a person's address."
+    date_hierarchy = "at"
+    sortable_by = ("at",)
+    fields = ("at", "who", "action", "target", "object_type", "object_id", "detail")
+
+    @admin.display(description="who")
+    def who(self, entry: AuditEntry) -> str:
+        """The person, the key they used, or the system."""
+        if entry.api_key:
+            return f"{entry.user} by key {entry.api_key}"
+        return str(entry.user) if entry.user else "the system"
+
+    @admin.display(description="object")
+    def target(self, entry: AuditEntry) -> str:
+        """The object's name, as a link where it has a page."""
+        name = entry.object_name or entry.object_id
+        address = entry.object_type.replace(".", "_")
+        try:
+            page = reverse(f"admin:{address}_change", args=(entry.object_id,))
+        except NoReverseMatch:
+            return name
+        return format_html('<a href="{}">{}</a>', page, name)
+
+    @admin.display(description="changed")
+    def summary(self, entry: AuditEntry) -> str:
+        """The names of what changed."""
+        return ", ".join(list(entry.changes)[:6])
+
+    @admin.display(description="changes")
+    def detail(self, entry: AuditEntry) -> str:
+        """Everything that is kept of the change."""
+        return block(pretty(entry.changes)) if entry.changes else "–"  # noqa: RUF001

@@ -1,0 +1,100 @@
+"""People, who sign in with an e-mail address."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.contrib.auth import admin as auth_admin
+from django.contrib.auth import forms as auth_forms
+from django.core.exceptions import ValidationError
+from django.http import HttpRequest
+
+from automate.accounts.admin.base import AuditedAdmin
+from automate.accounts.models import User
+
+if TYPE_CHECKING:
+    _UserAdmin = auth_admin.UserAdmin[User]
+    _CreationForm = auth_forms.AdminUserCreationForm[User]
+    _ChangeForm = auth_forms.UserChangeForm[User]
+else:
+    _UserAdmin = auth_admin.UserAdmin
+    _CreationForm = auth_forms.AdminUserCreationForm
+    _ChangeForm = auth_forms.UserChangeForm
+
+RIGHTS = ("is_superuser", "groups", "user_permissions")
+
+
+class OneAddress:
+    """A form whose address nobody else has, whatever its case."""
+
+    instance: User
+    cleaned_data: dict[str, Any]
+
+    def clean_email(self) -> str:
+        """The address. Raises ValidationError when it is another person's."""
+        email = User.objects.normalize_email(self.cleaned_data["email"])
+        others = User.objects.filter(email__iexact=email).exclude(pk=self.instance.pk)
+        if others.exists():
+            raise ValidationError("Somebody signs in with this address already.")
+        return email
+
+
+class UserAddForm(OneAddress, _CreationForm):
+    """A new person: address, name and password."""
+
+    class Meta:
+        model = User
+        fields = ("email", "name")
+
+
+class UserChangeForm(OneAddress, _ChangeForm):
+    """A person, without their password."""
+
+    class Meta:
+        model = User
+        fields = "__all__"  # noqa: DJ007 - the admin's fieldsets choose
+        field_classes: dict[str, Any] = {}  # noqa: RUF012
+
+
+class UserAdmin(AuditedAdmin, _UserAdmin):
+    """People by address, with their teams and rights."""
+
+    form = UserChangeForm
+    add_form = UserAddForm
+    unaudited = ("password", "password1", "password2")
+    ordering = ("email",)
+    list_display = ("email", "name", "is_active", "is_staff", "is_superuser", "last_login")
+    list_filter = ("is_active", "is_staff", "is_superuser", "groups", "teams")
+    search_fields = ("email", "name")
+    filter_horizontal = ("groups", "user_permissions", "teams")
+    readonly_fields = ("last_login", "date_joined")
+    fieldsets = (
+        (None, {"fields": ("email", "name", "password", "teams")}),
+        ("Rights", {"fields": ("is_active", "is_staff", *RIGHTS)}),
+        ("Times", {"fields": ("last_login", "date_joined")}),
+    )
+    add_fieldsets = (
+        (
+            None,
+            {"fields": ("email", "name", "usable_password", "password1", "password2")},
+        ),
+    )
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        """Only superusers give rights: others could give themselves all of them."""
+        if request.user.is_superuser:
+            return self.readonly_fields
+        return (*self.readonly_fields, "is_staff", *RIGHTS, "teams")
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Nobody but a superuser changes a superuser: a new password is their rights."""
+        allowed = super().has_change_permission(request, obj)
+        return allowed and (request.user.is_superuser or not _is_super(obj))
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Accounts are switched off, so that history keeps its names."""
+        return False
+
+
+def _is_super(user: Any) -> bool:
+    return isinstance(user, User) and user.is_superuser

@@ -1,0 +1,141 @@
+"""Runs: the list, and the page that tells everything about one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.db.models import Q, QuerySet
+from django.http import Http404, HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.utils.decorators import method_decorator
+from django.utils.html import format_html
+from django.views.decorators.http import require_safe
+
+from automate.accounts.admin.base import ReadOnlyAdmin, RelatedFilter
+from automate.accounts.admin.html import NOTHING, duration, link, pill, short_id
+from runs.admin.history import SEALED, id_rule, run_link
+from runs.admin.run_filters import StatusFilter
+from runs.admin.run_page import build
+from runs.admin.run_start import RunStart
+from runs.admin.run_verbs import RunVerbs
+from runs.models import Run
+from runs.states import RunStatus
+from workflows.models import Workflow
+
+
+class RunAdmin(RunVerbs, RunStart, ReadOnlyAdmin):
+    """Runs, newest first; read only but for the verbs."""
+
+    team_path = "workflow__team"
+    list_display = (
+        "short", "pill", "workflow_link", "version_link", "created_at", "took", "error",
+        "redrive_of",
+    )  # fmt: skip
+    list_select_related = ("workflow", "version")
+    list_filter = (StatusFilter, ("workflow", RelatedFilter))
+    date_hierarchy = "created_at"
+    ordering = ("-id",)
+    sortable_by = ()
+    search_fields = ("id", "event_id", "workflow")
+    search_help_text = (
+        "A run's id (8 digits or more of it), the sender's event id, a workflow's "
+        "slug, or an error's fingerprint."
+    )
+    actions = ("redrive_from_start", "redrive_from_failed", "cancel_runs")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Run]:
+        """Runs with their shown status, without what would have to be decrypted."""
+        rows = super().get_queryset(request)
+        return rows.with_waiting().defer(*SEALED)  # type: ignore[attr-defined, no-any-return]
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Run], search_term: str
+    ) -> tuple[QuerySet[Run], bool]:
+        """Runs by what an index knows: id, event id, workflow, fingerprint."""
+        term = search_term.strip()
+        if not term:
+            return queryset, False
+        slugs = Workflow.objects.filter(slug=term).values_list("pk", flat=True)
+        rule = Q(event_id=term) | Q(error_fingerprint=term)
+        rule |= Q(workflow__in=list(slugs))
+        by_id = id_rule(term)
+        return queryset.filter(by_id | rule if by_id else rule), False
+
+    @method_decorator(require_safe)
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        """The page of one run, never a form."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        run = self._full(request, object_id)
+        final = run.is_final
+        broken = run.status in (RunStatus.FAILED, RunStatus.DEAD_LETTER)
+        context = {
+            **self.admin_site.each_context(request),
+            **(extra_context or {}),
+            "title": f"Run {short_id(run.pk)}",
+            "subtitle": None,
+            "opts": self.opts,
+            "run": run,
+            "page": build(run),
+            "may_redrive": final and self.has_redrive_permission(request),
+            "may_redrive_failed": broken and self.has_redrive_permission(request),
+            "may_cancel": not final and self.has_cancel_permission(request),
+            "may_read_payload": self.has_payload_permission(request),
+        }
+        return TemplateResponse(request, "admin/runs/run/page.html", context)
+
+    def _full(self, request: HttpRequest, object_id: str) -> Run:
+        """The run with everything its page shows."""
+        rows = self.get_queryset(request).defer(None).defer("variables", "output")
+        related = rows.select_related("workflow__team", "version", "trigger", "job")
+        try:
+            run: Run | None = related.filter(pk=object_id).first()
+        except ValidationError:
+            run = None
+        if run is None:
+            raise Http404("No such run.")
+        return run
+
+    @admin.display(description="run")
+    def short(self, run: Run) -> str:
+        """The tail of the id; the whole of it on hovering."""
+        return format_html('<code title="{}">{}</code>', run.pk, short_id(run.pk))
+
+    @admin.display(description="status")
+    def pill(self, run: Run) -> str:
+        """The shown status as a pill."""
+        return pill(run.shown_status)
+
+    @admin.display(description="workflow")
+    def workflow_link(self, run: Run) -> str:
+        """A link to the workflow."""
+        return link(run.workflow)
+
+    @admin.display(description="version")
+    def version_link(self, run: Run) -> str:
+        """A link to the version that it runs."""
+        return link(run.version, run.version.number)
+
+    @admin.display(description="took")
+    def took(self, run: Run) -> str:
+        """From its start to its end, or until now."""
+        return duration(run.started_at, run.finished_at)
+
+    @admin.display(description="error")
+    def error(self, run: Run) -> str:
+        """The first words of the error."""
+        text = run.error_message or run.error_class
+        return (text if len(text) <= 80 else f"{text[:79]}…") or NOTHING
+
+    @admin.display(description="redrive of")
+    def redrive_of(self, run: Run) -> str:
+        """A link to the run that this one does again."""
+        return run_link(run.replay_of_id)

@@ -1,0 +1,172 @@
+"""What the page of one run shows: everything redacted, nothing unreadable breaks it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from django.http import QueryDict
+
+from automate.accounts.admin.html import pretty, pretty_text
+from automate.lib.encryption import Unreadable
+from automate.lib.redaction import Redactor
+from runs.admin.delivery_attempt import body_text
+from runs.models import DeliveryAttempt, Run, RunLog, StepRun
+
+STEPS, ATTEMPTS, LOGS, RELATED = 200, 300, 300, 20
+BODY = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """The event, redacted: a body as text, headers, and the query."""
+
+    content_type: str
+    size: int | None
+    body: str
+    truncated: bool
+    headers: Mapping[str, str] | str
+    query: str
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptView:
+    """One request and its answer, ready to be read."""
+
+    attempt: DeliveryAttempt
+    request_body: str
+    response_body: str
+
+    @property
+    def is_good(self) -> bool:
+        """Whether the receiver took it."""
+        return self.attempt.outcome == "delivered"
+
+
+@dataclass(slots=True)
+class StepView:
+    """One step with its attempts, oldest first."""
+
+    step: StepRun
+    input: str
+    attempts: list[AttemptView] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class RunPage:
+    """All that one run's page shows; `more` names the lists that were cut."""
+
+    run: Run
+    arrived: Arrived
+    steps: list[StepView]
+    logs: list[RunLog]
+    replays: list[tuple[UUID, str]]
+    children: list[tuple[UUID, str]]
+    more: frozenset[str]
+
+
+def build(run: Run) -> RunPage:
+    """The page of a run, in five queries however long its history is."""
+    more: set[str] = set()
+
+    def cut(name: str, rows: list[Any], most: int) -> list[Any]:
+        if len(rows) > most:
+            more.add(name)
+        return rows[:most]
+
+    steps = StepRun.objects.filter(run=run).defer("output").order_by("id")
+    views = {
+        step.pk: StepView(step, pretty(step.input) if step.input is not None else "")
+        for step in cut("steps", list(steps[: STEPS + 1]), STEPS)
+    }
+    attempts = DeliveryAttempt.objects.filter(run=run).order_by("id")
+    for attempt in cut("attempts", list(attempts[: ATTEMPTS + 1]), ATTEMPTS):
+        if attempt.step_run_id in views:
+            views[attempt.step_run_id].attempts.append(_attempt(attempt))
+    logs = RunLog.objects.filter(run=run).order_by("id")
+    return RunPage(
+        run=run,
+        arrived=_arrived(run),
+        steps=list(views.values()),
+        logs=cut("logs", list(logs[: LOGS + 1]), LOGS),
+        replays=cut("replays", _related(run.replays), RELATED),
+        children=cut("children", _related(run.children), RELATED),
+        more=frozenset(more),
+    )
+
+
+def _related(runs: Any) -> list[tuple[UUID, str]]:
+    return list(runs.order_by("id").values_list("pk", "status")[: RELATED + 1])
+
+
+def _attempt(attempt: DeliveryAttempt) -> AttemptView:
+    return AttemptView(
+        attempt,
+        body_text(attempt.request_body, cut=attempt.request_truncated),
+        body_text(attempt.response_body, cut=attempt.response_truncated),
+    )
+
+
+def _arrived(run: Run) -> Arrived:
+    redactor = Redactor()
+    body, size, truncated = str(run.body), None, False
+    if not isinstance(run.body, Unreadable):
+        size = len(run.body)
+        body, truncated = redactor.body(bytes(run.body), run.content_type, BODY)
+    return Arrived(
+        content_type=run.content_type,
+        size=size,
+        body=body if truncated else pretty_text(body),
+        truncated=truncated,
+        headers=_headers(redactor, run.headers),
+        query=_tree(redactor, run.query),
+    )
+
+
+def _headers(redactor: Redactor, headers: Any) -> Mapping[str, str] | str:
+    if isinstance(headers, Unreadable):
+        return str(headers)
+    return redactor.headers({name: str(value) for name, value in headers.items()})
+
+
+def _tree(redactor: Redactor, value: Any) -> str:
+    if isinstance(value, Unreadable):
+        return str(value)
+    return pretty(redactor.data(value)) if value else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Exact:
+    """One exact value of a run, for those who may read payloads."""
+
+    title: str
+    text: str
+
+
+def exact(run: Run) -> list[Exact]:
+    """Everything that is kept sealed, as it is."""
+    body = run.body
+    parts = [
+        ("Body", str(body) if isinstance(body, Unreadable) else _as_text(bytes(body))),
+        ("Headers", pretty(run.headers)),
+        ("Query", pretty(run.query)),
+        ("Variables", pretty(run.variables)),
+        ("Output of the run", pretty(run.output)),
+    ]
+    for step in StepRun.objects.filter(run=run).order_by("id")[:STEPS]:
+        parts.append((f"Output of {step.node_id}", pretty(step.output)))
+    return [Exact(title, text) for title, text in parts if text not in ("null", "{}")]
+
+
+def _as_text(body: bytes) -> str:
+    try:
+        return body.decode()
+    except UnicodeDecodeError:
+        return body.decode("latin-1").encode("unicode_escape").decode("ascii")
+
+
+def start_of(parameters: QueryDict) -> str:
+    """Where a redrive begins: `start` or `failed`."""
+    return "failed" if parameters.get("start") == "failed" else "start"

@@ -1,0 +1,165 @@
+"""Triggers: what starts workflows, as a list and page by page."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest
+
+from automate.accounts.admin.base import AuditedAdmin, RelatedFilter
+from automate.accounts.admin.html import NOTHING, code, link, pill
+from workflows import services
+from workflows.admin.links import events_of, runs_of
+from workflows.admin.trigger_form import TriggerForm
+from workflows.admin.triggers import (
+    remember_triggers,
+    save_trigger,
+    secret_state,
+)
+from workflows.models import Trigger
+from workflows.triggers.base import all_kinds
+from workflows.triggers.schemes import SCHEMES
+
+if TYPE_CHECKING:
+    _StackedInline = admin.StackedInline[Any, Any]
+    _Base = AuditedAdmin
+else:
+    _StackedInline = admin.StackedInline
+    _Base = object
+
+
+class TriggerColumns:
+    """What lists and forms show of a trigger besides its fields."""
+
+    @admin.display(description="address")
+    def address(self, trigger: Trigger) -> str:
+        """The whole address that events are posted to."""
+        if trigger._state.adding:
+            return "It is shown here after saving."
+        return code(services.trigger_url(trigger))
+
+    @admin.display(description="secret")
+    def secret_state(self, trigger: Trigger) -> str:
+        """Whether there is a signing secret."""
+        return "not set" if trigger._state.adding else secret_state(trigger)
+
+
+class TriggerInline(TriggerColumns, _StackedInline):
+    """The triggers on a workflow's page."""
+
+    model = Trigger
+    form = TriggerForm
+    extra = 0
+    fields = (
+        ("kind", "is_active"), "scheme", "path", "address", "events",
+        ("new_secret", "generate"), "secret_state", "more",
+    )  # fmt: skip
+    readonly_fields = ("address", "secret_state")
+    show_change_link = True
+
+    def get_extra(self, request: HttpRequest, obj: Any = None, **kwargs: Any) -> int:
+        """A new workflow starts with the form of one webhook."""
+        return 0 if obj else 1
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Trigger]:
+        """In the order in which they were made, which is the draft's order."""
+        return super().get_queryset(request).order_by("id")
+
+
+class TriggerAdmin(TriggerColumns, AuditedAdmin):
+    """All triggers; new ones are made on their workflow's page."""
+
+    form = TriggerForm
+    team_path = "workflow__team"
+    list_display = (
+        "name", "workflow_link", "state", "scheme", "address", "runs", "turned_away",
+    )  # fmt: skip
+    list_select_related = ("workflow",)
+    list_filter = ("kind", "is_active", ("workflow", RelatedFilter))
+    search_fields = ("path", "=key", "workflow__name", "workflow__slug")
+    ordering = ("workflow__name", "id")
+    fields = (
+        "workflow_link", "kind", "is_active", "scheme", "path", "address", "events",
+        "new_secret", "generate", "secret_state", "more", "runs", "turned_away",
+    )  # fmt: skip
+    readonly_fields = (
+        "workflow_link", "address", "secret_state", "runs", "turned_away",
+    )  # fmt: skip
+    actions = ("switch_on", "switch_off")
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """A trigger belongs to a workflow, on whose page it is made."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """A trigger is deleted on its workflow's page."""
+        return False
+
+    def save_model(
+        self, request: HttpRequest, obj: Trigger, form: Any, change: bool  # noqa: FBT001
+    ) -> None:
+        """Save row and secret, and let the workflow's draft follow."""
+        save_trigger(request, form, obj)
+        remember_triggers(obj.workflow, request)
+
+    def log_change(self, request: HttpRequest, obj: Any, message: Any) -> None:
+        """`save_trigger` has kept it already."""
+
+    @admin.action(description="Switch on", permissions=["change"])
+    def switch_on(self, request: HttpRequest, queryset: QuerySet[Trigger]) -> None:
+        """Take events again."""
+        self._switch(request, queryset, active=True)
+
+    @admin.action(description="Switch off", permissions=["change"])
+    def switch_off(self, request: HttpRequest, queryset: QuerySet[Trigger]) -> None:
+        """Refuse events until it is switched on."""
+        self._switch(request, queryset, active=False)
+
+    def _switch(
+        self, request: HttpRequest, queryset: QuerySet[Trigger], *, active: bool
+    ) -> None:
+        by: Any = request.user
+        count = sum(
+            services.set_trigger_active(trigger, active=active, by=by)
+            for trigger in queryset.select_related("workflow")[:500]
+        )
+        word = "on" if active else "off"
+        self.message_user(
+            request, f"{count} trigger(s) switched {word}.", messages.SUCCESS
+        )
+
+    @admin.display(description="trigger")
+    def name(self, trigger: Trigger) -> str:
+        """Its path, or its kind."""
+        kind = all_kinds().get(trigger.kind)
+        return trigger.path or (kind.label if kind else trigger.kind)
+
+    @admin.display(description="workflow", ordering="workflow__name")
+    def workflow_link(self, trigger: Trigger) -> str:
+        """A link to the workflow."""
+        return link(trigger.workflow)
+
+    @admin.display(description="state", ordering="is_active")
+    def state(self, trigger: Trigger) -> str:
+        """Whether it takes events."""
+        if trigger.is_active:
+            return pill("succeeded", "active")
+        return pill("cancelled", "off")
+
+    @admin.display(description="scheme")
+    def scheme(self, trigger: Trigger) -> str:
+        """How senders prove who they are."""
+        scheme = SCHEMES.get(trigger.config.get("scheme", ""))
+        return scheme.label if scheme else NOTHING
+
+    @admin.display(description="runs")
+    def runs(self, trigger: Trigger) -> str:
+        """A link to the runs it started."""
+        return runs_of("trigger", trigger)
+
+    @admin.display(description="turned away")
+    def turned_away(self, trigger: Trigger) -> str:
+        """A link to the events that did not become runs."""
+        return events_of(trigger, "events")

@@ -1,0 +1,140 @@
+"""The form of one trigger: its config field by field, its secret typed in blind."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+
+from workflows.admin.fields import LinesField, StrictJSONField, WriteOnlyField
+from workflows.definition import Problem
+from workflows.models import Trigger
+from workflows.triggers.base import TriggerKind, all_kinds, problems_of
+from workflows.triggers.schemes import SCHEMES
+
+# Config keys that have a field of their own; the rest is JSON in `more`.
+OWN = ("scheme", "events", "path")
+ASK = "Say how senders prove who they are; “No signature” lets anybody in."
+
+
+class TriggerForm(forms.ModelForm):  # type: ignore[type-arg]
+    """A trigger; `cleaned_config` is what its kind made of the fields."""
+
+    kind = forms.ChoiceField(choices=())
+    scheme = forms.ChoiceField(
+        choices=(), required=False, label="Signature scheme", help_text=ASK
+    )
+    path = forms.CharField(
+        required=False,
+        max_length=200,
+        help_text="A readable address besides the unguessable one: github/push.",
+    )
+    events = LinesField(
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 2, "cols": 40}),
+        help_text="Names or patterns, one a line: push, pull_request.*. Empty: all.",
+    )
+    new_secret = WriteOnlyField(label="Signing secret")
+    generate = forms.BooleanField(
+        required=False,
+        label="Generate a secret",
+        help_text="It is shown once, after saving. The one before works for a day.",
+    )
+    more = StrictJSONField(
+        rows=4,
+        required=False,
+        label="Further options",
+        help_text="JSON: methods, required_headers, idempotency, condition, max_body, "
+        "or the scheme's own options.",
+    )
+
+    class Meta:
+        model = Trigger
+        fields = ("kind", "is_active", "path")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        config = dict(self.instance.config or {})
+        self.cleaned_config: dict[str, Any] = config
+        self._choices()
+        self.initial.setdefault("scheme", config.get("scheme", ""))
+        self.initial.setdefault("events", config.get("events", []))
+        more = {key: value for key, value in config.items() if key not in OWN}
+        self.initial.setdefault("more", more or "")
+        if "new_secret" in self.fields:
+            is_set = self.instance.secret is not None
+            self.fields["new_secret"].describe(is_set=is_set, may_be_empty=True)  # type: ignore[attr-defined]
+
+    def _choices(self) -> None:
+        kinds: Any = self.fields.get("kind")
+        if kinds is not None:
+            kinds.choices = [(kind.kind, kind.label) for kind in all_kinds().values()]
+        schemes: Any = self.fields.get("scheme")
+        if schemes is not None:
+            known = [(scheme.name, scheme.label) for scheme in SCHEMES.values()]
+            schemes.choices = [("", "– choose –"), *known]  # noqa: RUF001
+
+    def clean_path(self) -> str | None:
+        """No path is NULL, of which there may be many."""
+        return (self.cleaned_data.get("path") or "").lstrip("/") or None
+
+    def clean(self) -> dict[str, Any]:
+        """The config as its kind wants it, every problem at the field it belongs to."""
+        data: dict[str, Any] = super().clean() or self.cleaned_data
+        kind = all_kinds().get(data.get("kind", ""))
+        if kind is None or self.errors:
+            return data
+        if kind.addressed and not data.get("scheme"):
+            self.add_error("scheme", ASK)
+            return data
+        config = kind.normalise(self._config(kind, data))
+        for problem in problems_of(kind, config, ""):
+            self._tell(problem)
+        if not self.errors:
+            config.pop("path", None)
+            self.cleaned_config = config
+            self._check_secret(kind, config, data)
+        return data
+
+    def _config(self, kind: TriggerKind, data: dict[str, Any]) -> dict[str, Any]:
+        more = data.get("more") or {}
+        if not isinstance(more, dict):
+            self.add_error("more", 'Write an object: {"methods": ["POST"]}.')
+            return {}
+        clash = sorted(set(more) & set(OWN))
+        if clash:
+            self.add_error("more", f"Use the field above for {', '.join(clash)}.")
+            return {}
+        if not kind.addressed:
+            return dict(more)
+        given = {key: data[key] for key in OWN if data.get(key)}
+        return {**more, **given}
+
+    def _tell(self, problem: Problem) -> None:
+        head = problem.path.split(".")[0].split("[")[0]
+        field = head if head in OWN else "more"
+        text = problem.message if problem.path == field else str(problem)
+        self.add_error(field if field in self.fields else None, text)
+
+    def _check_secret(
+        self, kind: TriggerKind, config: dict[str, Any], data: dict[str, Any]
+    ) -> None:
+        given, generate = data.get("new_secret"), data.get("generate")
+        if not kind.needs_secret(config):
+            if given or generate:
+                text = "Nothing is signed with this scheme: it has no secret."
+                self.add_error("new_secret" if given else "generate", text)
+        elif given and generate:
+            self.add_error("generate", "Type a secret or have one made, not both.")
+        elif given:
+            wrong = kind.check_secret(config, given)
+            if wrong:
+                self.add_error("new_secret", f"The secret {wrong}.")
+        elif not generate and self.instance.secret is None:
+            text = "This scheme needs a secret: type it, or tick “Generate a secret”."
+            self.add_error("new_secret", text)
+
+    def save(self, commit: bool = True) -> Any:  # noqa: FBT001, FBT002 - Django's
+        """The trigger with its config; the secret is `workflows.admin.triggers`'s."""
+        self.instance.config = self.cleaned_config
+        return super().save(commit=commit)
