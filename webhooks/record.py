@@ -89,8 +89,9 @@ class Tally:
                 self._pending[key] = (count + 1, event)
             if not self._may_write():
                 return
-            key, (count, event) = self._take(key)
-        _write(key, count, event)
+            due = self._take(key)
+        for (_, _, counted), (number, last) in due:
+            _write(counted, number, last)
 
     def _may_write(self) -> bool:
         at = self._monotonic()
@@ -102,26 +103,29 @@ class Tally:
         self._allowance -= 1
         return True
 
-    def _take(self, key: _Key) -> tuple[_Key, tuple[int, Rejected]]:
-        """This request's own count; an older one's while that is over the limit."""
-        if key not in self._pending:
-            key = next(iter(self._pending))
-        return key, self._pending.pop(key)
+    def _take(self, key: _Key) -> list[tuple[_Key, tuple[int, Rejected]]]:
+        """This one's count, and the oldest of those that a flood has left."""
+        taken = [(key, self._pending.pop(key))] if key in self._pending else []
+        if self._pending:
+            oldest = next(iter(self._pending))
+            taken.append((oldest, self._pending.pop(oldest)))
+        return taken
 
 
-def _write(key: _Key, count: int, event: Rejected) -> None:
-    trigger_id, reason, minute = key
-    statement = _COUNT_STRANGER if trigger_id is None else _COUNT
+def _write(minute: datetime, count: int, event: Rejected) -> None:
+    statement = _COUNT_STRANGER if event.trigger_id is None else _COUNT
     values = _columns(event) | {"count": count, "minute": minute}
     parameters = [_prepared(name, values[name]) for name in _WRITTEN]
-    if trigger_id is not None:
+    if event.trigger_id is not None:
         # A trigger that was deleted meanwhile has nobody to tell.
-        parameters.append(_prepared("trigger_id", trigger_id))
+        parameters.append(_prepared("trigger_id", event.trigger_id))
     try:
         with write_transaction(), connection.cursor() as cursor:
             cursor.execute(statement, parameters)
     except DatabaseError:
-        logger.warning("could not count %d %s events", count, reason, exc_info=True)
+        logger.warning(
+            "could not count %d %s events", count, event.reason, exc_info=True
+        )
 
 
 def _prepared(name: str, value: object) -> Any:
