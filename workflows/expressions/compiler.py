@@ -7,7 +7,6 @@ Python objects, no names but the roots and the steps.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
@@ -20,7 +19,6 @@ from workflows.expressions.evaluation import Evaluation, Evaluator
 from workflows.expressions.tree import is_path, parse_tree
 
 ROOTS = ("trigger", "steps", "variables", "run", "item", "index", "secrets")
-_SURROGATE = re.compile("[\ud800-\udfff]")
 _REFUSED: dict[type[nodes.Node], str] = {
     nodes.Call: "calls are not part of the language; filters are: {{ x | length }}",
     nodes.Pow: "** is not part of the language",
@@ -60,7 +58,7 @@ class _Compiler:
 
     def expression(self, node: nodes.Node) -> Evaluator:
         """The function for a node; raises TemplateError for what is not allowed."""
-        compile_node = _NODES.get(type(node))
+        compile_node = NODES.get(type(node))
         if compile_node is None:
             kind = type(node).__name__
             raise TemplateError(
@@ -75,8 +73,6 @@ class _Compiler:
     def constant(self, node: nodes.Const) -> Evaluator:
         """A literal."""
         value = node.value
-        if isinstance(value, str) and _SURROGATE.search(value):
-            raise TemplateError("half a surrogate pair is not a character")
         if values.is_number(value):
             try:
                 values.number_result(value)
@@ -280,7 +276,7 @@ def _or_missing(operand: Evaluator) -> Evaluator:
     return evaluate
 
 
-_NODES: dict[type[nodes.Node], Callable[[_Compiler, Any], Evaluator]] = {
+NODES: dict[type[nodes.Node], Callable[[_Compiler, Any], Evaluator]] = {
     nodes.Const: _Compiler.constant,
     nodes.List: _Compiler.sequence,
     nodes.Tuple: _Compiler.sequence,

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
+
 from jinja2 import Environment, TemplateSyntaxError, nodes
 from jinja2.parser import Parser
 
 from workflows.expressions.errors import TemplateError
 
 MAX_DEPTH = 64
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 _ENVIRONMENT = Environment()  # noqa: S701 - only its parser is used, nothing renders
 
@@ -24,17 +28,31 @@ def parse_tree(text: str) -> nodes.Expr:
         raise TemplateError(str(error.message)) from None
     except RecursionError:
         raise TemplateError("the expression is nested too deeply") from None
-    _check_depth(tree)
+    _check(tree)
     return tree
 
 
-def _check_depth(tree: nodes.Node) -> None:
+def _check(tree: nodes.Node) -> None:
+    """Hold the depth within bounds, and every string to whole characters."""
     level: list[nodes.Node] = [tree]
     for _ in range(MAX_DEPTH):
+        for node in level:
+            if isinstance(node, nodes.Const) and isinstance(node.value, str):
+                node.value = _whole(node.value)
         level = [child for node in level for child in node.iter_child_nodes()]
         if not level:
             return
     raise TemplateError("the expression is nested too deeply")
+
+
+def _whole(text: str) -> str:
+    """The text with escaped surrogate pairs, as JSON writes them, made characters."""
+    if not _SURROGATE.search(text):
+        return text
+    try:
+        return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le")
+    except UnicodeDecodeError:
+        raise TemplateError("half a surrogate pair is not a character") from None
 
 
 def is_path(tree: nodes.Node) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from math import isfinite
 from typing import Any
 
 from workflows.expressions.errors import RenderError
@@ -134,11 +135,18 @@ def text_of(evaluation: Evaluation, value: Any) -> str:
         return value
     if value is None:
         return ""
+    if type(value) is int and -MAX_INTEGER <= value <= MAX_INTEGER:
+        return str(value)  # what JSON would say, sooner
+    if type(value) is float and isfinite(value):
+        return repr(value)
     return json_text(evaluation, value)
 
 
 def equal(evaluation: Evaluation, left: Any, right: Any) -> bool:
     """JSON equality: 1 equals 1.0, true does not equal 1; never an error."""
+    if type(left) is int and type(right) is int:
+        evaluation.spend(1)
+        return left == right
     pairs = [(left, right)]
     while pairs:
         left, right = pairs.pop()
@@ -188,6 +196,7 @@ def check_comparable(evaluation: Evaluation, left: Any, right: Any) -> None:
 def contains(evaluation: Evaluation, where: Any, what: Any) -> bool:
     """Whether a list holds the value, a mapping the key, or a string the string."""
     if is_list(where):
+        evaluation.spend(len(where))
         return any(equal(evaluation, what, item) for item in where)
     if is_mapping(where):
         evaluation.spend(1)

@@ -14,8 +14,8 @@ SCOPE: dict[str, Any] = {
 }
 
 
-def rendered(text: str) -> Any:
-    return render(text, SCOPE)
+def rendered(tree: Any) -> Any:
+    return render(tree, SCOPE)
 
 
 @pytest.mark.parametrize(
@@ -66,6 +66,8 @@ def test_a_text_that_is_one_expression_keeps_the_type(text: str, expected: Any) 
         ("{{ 'it\\'s' }}!", "it's!"),
         ("{{ 'a\\\\' ~ 'b' }}!", "a\\b!"),
         ("{{ '\\n\\t\\u00fc' }}!", "\n\tü!"),
+        ("{{ '\\ud83d\\ude00' }}!", "\U0001f600!"),
+        ("{{ {'\\ud83d\\ude00': 1}['\\ud83d\\ude00'] }}!", "1!"),
     ],
 )
 def test_text_around_it_makes_a_text(text: str, expected: Any) -> None:

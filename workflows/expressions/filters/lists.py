@@ -116,7 +116,9 @@ def _check_one_kind(evaluation: Evaluation, items: list[Any]) -> None:
 def unique(evaluation: Evaluation, value: Any) -> list[Any]:
     """The list without what equals an earlier item."""
     found: dict[Any, Any] = {}
-    for item in need_list(evaluation, value):
+    items = need_list(evaluation, value)
+    evaluation.spend(3 * len(items))
+    for item in items:
         measure(evaluation, item)
         found.setdefault(_frozen(item), item)
     return list(found.values())
