@@ -1,0 +1,1 @@
+"""The demonstration: a signed event goes in, a delivery comes out."""

@@ -1,0 +1,104 @@
+"""The web server: granian serving our WSGI application from a few processes.
+
+`python -m automate.web --host 0.0.0.0 --port 8000`. The application is loaded before
+the workers are forked, so that they share its memory.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ctypes
+import gc
+import multiprocessing
+import os
+import signal
+import sys
+from collections.abc import Callable
+from typing import Any
+
+BACKLOG = 1024
+BACKPRESSURE = 128  # requests that a process has in work or in its queue
+KILL_AFTER = 15  # seconds that requests in work get when the server stops
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Serve until SIGTERM or SIGINT; exits with 1 when a worker dies."""
+    options = _parser().parse_args(arguments)
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "automate.settings")
+    application = preload()
+    from django.conf import settings
+
+    # Not the default of newer Pythons, which would load everything per process.
+    multiprocessing.set_start_method("fork", force=True)
+    serve(application, options, options.workers or settings.WEB_PROCESSES)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m automate.web", description=__doc__)
+    parser.add_argument("--host", default="127.0.0.1", help="default: %(default)s")
+    parser.add_argument("--port", type=int, default=8000, help="default: %(default)s")
+    parser.add_argument("--workers", type=int, help="processes; default: AUTOMATE_WEB")
+    parser.add_argument(
+        "--threads", type=int, default=8, help="per process; default: %(default)s"
+    )
+    return parser
+
+
+def preload() -> Callable[..., Any]:
+    """The WSGI application with everything that a request needs imported.
+
+    Nothing that must not be shared is left open: a connection used by two processes
+    returns the other's rows.
+    """
+    from django.db import connections
+    from django.urls import get_resolver
+
+    from automate.wsgi import application
+
+    for pattern in get_resolver().url_patterns:
+        getattr(pattern, "url_patterns", None)
+    connections.close_all()
+    gc.collect()
+    gc.freeze()
+    return application
+
+
+def serve(
+    application: Callable[..., Any], options: argparse.Namespace, workers: int
+) -> None:
+    """Run granian's main process here and its workers as forks of it."""
+    from django.conf import settings
+    from granian.constants import Interfaces
+    from granian.log import LogLevels
+    from granian.server import Server
+
+    def in_worker() -> Callable[..., Any]:
+        _die_with_parent()
+        return application
+
+    Server(
+        "automate.wsgi:application",
+        address=options.host,
+        port=options.port,
+        interface=Interfaces.WSGI,
+        workers=workers,
+        blocking_threads=options.threads,
+        backlog=BACKLOG,
+        backpressure=BACKPRESSURE,
+        websockets=False,
+        # It warns of more than 5 threads on 2 cores; ours wait for the database.
+        log_level=LogLevels.error,
+        log_dictconfig={**settings.LOGGING, "loggers": {**settings.LOGGING["loggers"]}},
+        log_access=False,
+        workers_kill_timeout=KILL_AFTER,
+    ).serve(target_loader=in_worker, wrap_loader=False)
+
+
+def _die_with_parent() -> None:
+    """A worker without its main process would serve on, unwatched."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(1, signal.SIGTERM, 0, 0, 0)  # PR_SET_PDEATHSIG
+
+
+if __name__ == "__main__":
+    main()
