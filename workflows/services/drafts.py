@@ -212,9 +212,12 @@ def _publish_as_said(saved: SaveResult, document: Document, by: Actor) -> SaveRe
     }
     if status in moves:
         moves[status](workflow, by)
+    # Publishing reads the stored draft: it says the same again, at the draft's places.
+    said = {warning.message for warning in saved.warnings}
+    more = [warning for warning in done.warnings if warning.message not in said]
     return replace(
         saved,
-        warnings=tuple(dict.fromkeys([*saved.warnings, *done.warnings])),
+        warnings=(*saved.warnings, *more),
         messages=tuple(dict.fromkeys([*saved.messages, *done.messages])),
         version=done.version,
         triggers=done.triggers,
