@@ -39,24 +39,24 @@ def size(arrival: Arrival) -> None:
     try:
         reader = BodyReader(arrival.incoming.environ)
         body = reader.read(default)
-        arrival.size = reader.length or reader.size
         arrival.found = find(arrival.incoming.address)
         cap = arrival.found.max_body(default) if arrival.found else default
         if body is None and cap > default:
             body = reader.read(cap)
-            arrival.size = reader.length or reader.size
-        if body is None or len(body) > cap:
-            reader.discard()
-            raise _too_large(cap)
     except BadBody as error:
-        raise TurnedAway(
-            Reason.MALFORMED,
-            error.status,
-            Code.MALFORMED,
-            error.message,
-            proven=False,
-        ) from None
+        arrival.found = arrival.found or find(arrival.incoming.address)
+        raise _bad_body(error) from None
+    arrival.size = reader.length or reader.size
+    if body is None or len(body) > cap:
+        reader.discard()
+        raise _too_large(cap)
     arrival.body = body
+
+
+def _bad_body(error: BadBody) -> TurnedAway:
+    return TurnedAway(
+        Reason.MALFORMED, error.status, Code.MALFORMED, error.message, proven=False
+    )
 
 
 def _too_large(cap: int) -> TurnedAway:
