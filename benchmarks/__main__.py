@@ -38,6 +38,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--only", nargs="*", choices=sorted(WORKLOADS), default=None)
     parser.add_argument("--json", type=Path, help="write the figures here")
     parser.add_argument("--quick", action="store_true", help="fewer events")
+    parser.add_argument("--events", type=int, help="of W1, W2, W4 and W9")
     return parser.parse_args()
 
 
@@ -120,6 +121,8 @@ def main() -> int:
             for key in options.only or WORKLOADS:
                 work = WORKLOADS[key]
                 extra = QUICK.get(key, {}) if options.quick else {}
+                if options.events and key in ("w1", "w2", "w4", "w9"):
+                    extra = {**extra, "events": options.events}
                 report[key] = asyncio.run(work(site, **extra))
                 show(f"{key.upper()}: {(work.__doc__ or '').splitlines()[0]}", report[key])
             report["floor"] = measure_floor(site, url, folder)

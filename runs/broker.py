@@ -42,7 +42,7 @@ def _package(func: str, *args: Any) -> tuple[str, str]:
     return f"{PREFIX}{number}", SignedPackage.dumps(task)
 
 
-class Broker(ORM):
+class Broker(ORM):  # type: ignore[misc]  # django-q2 has no types
     """The ORM broker plus drain seats and a beat that passes through the queue."""
 
     def __init__(self, list_key: str | None = None) -> None:
@@ -52,7 +52,7 @@ class Broker(ORM):
         pulse.put(pulse.Mark.SENTINEL_PID, os.getpid())
 
     def dequeue(self) -> Any:
-        """Drains for free seats at once; else ordinary tasks, as the ORM broker does."""
+        """Drains for free seats; else ordinary tasks, as the ORM broker does."""
         pulse.beat(pulse.Mark.PUSHER_BEAT)
         ours = [_package(DRAIN, number) for number in self._hand_out.next_seats()]
         now = time.monotonic()

@@ -11,14 +11,16 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
 
 from django.conf import settings
 from django.db import connection
 from django.db.models.functions import Now
+from django.utils import timezone
 
+from runs.engine import sql
 from runs.models import Job
 
 PRIORITIES = Job.PRIORITIES
@@ -43,6 +45,8 @@ class Candidate:
     holds_slot: bool
     limit: int | None
     team_id: UUID | None
+    slug: str
+    now: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +58,8 @@ class Claim:
 
 
 _COLUMNS = """j.id, j.run_id, j.workflow_id, j.priority, j.due_at, j.seq,
-       j.signal_count, j.expiries, j.holds_slot, w.max_concurrent_runs, w.team_id"""
+       j.signal_count, j.expiries, j.holds_slot, w.max_concurrent_runs, w.team_id,
+       w.slug, now()"""
 _DUE = "j.lease_token IS NULL AND j.due_at <= now()"
 
 # One probe of the index a priority, so that later dues are never walked over.
@@ -98,7 +103,7 @@ class Claimer:
         self._fair_until = 0.0
         self._cursor = FIRST
         self._blocked: dict[UUID, float] = {}
-        self._sqlite = connection.vendor == "sqlite"
+        self._sqlite = sql.is_sqlite()
 
     def claim(self, want: int) -> Claim:
         """Lease up to `want` due jobs; call inside a write transaction."""
@@ -240,9 +245,12 @@ class Claimer:
     def _lease(self, jobs: Sequence[Candidate]) -> Claim:
         token = uuid4()
         if jobs:
-            until = Now() + timedelta(seconds=settings.LEASE)
-            rows = Job.objects.filter(pk__in=[item.id for item in jobs])
-            rows.update(lease_token=token, lease_until=until)
+            chosen, keys = sql.among([item.id for item in jobs])
+            sql.run(
+                "UPDATE runs_job SET lease_token = %s, "  # noqa: S608 - no values in it
+                f"lease_until = {sql.after(settings.LEASE)} WHERE id {chosen}",
+                [sql.key(token), *keys],
+            )
             limited = [item.id for item in jobs if item.limit is not None]
             if limited:
                 Job.objects.filter(pk__in=limited).update(holds_slot=True)
@@ -253,9 +261,11 @@ def _candidates(rows: Any, limit: int) -> list[Candidate]:
     columns = (
         "id", "run_id", "workflow_id", "priority", "due_at", "seq", "signal_count",
         "expiries", "holds_slot", "workflow__max_concurrent_runs", "workflow__team_id",
+        "workflow__slug",
     )  # fmt: skip
     found = rows.order_by("due_at").values_list(*columns)[:limit]
-    return [Candidate(*row) for row in found]
+    now = timezone.now()
+    return [Candidate(*(*row, now)) for row in found]
 
 
 def _pick(allowed: list[Candidate], want: int) -> list[Candidate]:

@@ -84,7 +84,7 @@ class Drain:
         self._listener = wake.Listener(self.wake)
         self._heartbeat = Heartbeat(lambda: list(self._held.values()), self._report)
 
-    # --- from other threads -----------------------------------------------------------
+    # --- from other threads ---
 
     def wake(self) -> None:
         """Something may be due."""
@@ -93,7 +93,7 @@ class Drain:
             self._wakeful.notify()
 
     def stop(self) -> None:
-        """Claim nothing more, finish what is in flight, return. Any thread, any time."""
+        """Claim nothing more, finish what is in flight, return; from any thread."""
         self._stop_asked.set()
 
     def _deliver(self, result: Result) -> None:
@@ -104,7 +104,7 @@ class Drain:
     def _report(self) -> None:
         self._sign.beat(busy=self._busy)
 
-    # --- the loop ----------------------------------------------------------------------
+    # --- the loop ---
 
     def run(self) -> Reason:
         """Work until the slice ends or something asks to stop, then hand back."""
@@ -129,9 +129,8 @@ class Drain:
     def _turn(self) -> None:
         self._look_around()
         try:
-            self._record()
-            if self.reason is None:
-                self._claim()
+            self._suspect()
+            self._work(self._wanted())
             self._away = False
         except DatabaseAway as error:
             self._database_away(error)
@@ -160,21 +159,18 @@ class Drain:
     def _free(self) -> int:
         return self._size - self._busy - self._hung
 
-    def _record(self) -> None:
-        now = time.monotonic()
+    def _work(self, want: int) -> None:
+        """One transaction: results that came, runs that are due, `want` new ones."""
         work = grouped(self._taken())
         free = self._free + sum(len(results) for results in work.values())
-        starved_first = free if self.reason is None else 0
-        for held in self._held.values():
-            is_due = held.due is not None and held.due <= now
-            if (is_due or (held.starved and starved_first > 0)) and held not in work:
-                work[held] = []
-                starved_first -= 1
-        if not work:
+        may_begin = self.reason not in (Reason.STOPPED, Reason.HUNG)
+        self._add_due(work, free if may_begin else 0)
+        if not work and not want:
             return
-        begin = free if self.reason in (None, Reason.SLICE, Reason.MEMORY) else 0
+        if want:
+            self._woken = False
         try:
-            written = self._ledger.record(work, begin)
+            written = self._ledger.turn(work, free if may_begin else 0, want)
         except DatabaseAway:
             rest = [item for results in work.values() for item in results]
             self._results.extendleft(reversed(rest))
@@ -186,35 +182,47 @@ class Drain:
             self._results.extendleft(
                 item for item in reversed(rest) if not written.took(item)
             )
+        elif want:
+            self._plan_next_look(full=written.claimed >= written.asked)
+
+    def _add_due(self, work: dict[Held, list[Result]], free: int) -> None:
+        """Also look at held runs with something due, or with a step that waits."""
+        now = time.monotonic()
+        for held in self._held.values():
+            is_due = held.due is not None and held.due <= now
+            if (is_due or (held.starved and free > 0)) and held not in work:
+                work[held] = []
+                free -= 1
 
     def _taken(self) -> list[Result]:
-        """The results that have come, of runs that are still held."""
-        taken = []
+        taken: list[Result] = []
         while self._results and len(taken) < 4 * BATCH:
             taken.append(self._results.popleft())
         return taken
 
-    def _claim(self) -> None:
+    def _wanted(self) -> int:
+        """How many runs to claim now."""
+        looks = self._woken or time.monotonic() >= self._claim_at
+        if not self._may_claim or not looks:
+            return 0
+        if any(held.solo for held in self._held.values()):
+            return 0
+        return min(self._free + len(self._results), BATCH)
+
+    def _suspect(self) -> None:
+        """With empty hands: take a run whose lease ran out before, and run it alone."""
         now = time.monotonic()
-        if not self._held:
-            if now >= self._suspects_at:
-                self._suspects_at = now + SUSPECTS_EVERY
-                found = self._ledger.claim(1, self._free, suspect=True)
-                self._take_over(found)
-                self._quiet = bool(found.claimed)
-                if found.claimed:
-                    self._suspects_at = 0.0
-                    return
-            self._quiet = False
-        if self._quiet or any(held.solo for held in self._held.values()):
+        if self._held or self.reason is not None:
             return
-        want = min(self._free, BATCH)
-        if want <= 0 or not (self._woken or now >= self._claim_at):
+        self._quiet = False
+        if now < self._suspects_at:
             return
-        self._woken = False
-        written = self._ledger.claim(want, self._free)
+        self._suspects_at = now + SUSPECTS_EVERY
+        written = self._ledger.claim_suspect(self._free)
         self._take_over(written)
-        self._plan_next_look(full=written.claimed >= want)
+        if written.claimed:
+            self._quiet = bool(self._held)
+            self._suspects_at = 0.0
 
     def _plan_next_look(self, *, full: bool) -> None:
         now = time.monotonic()
@@ -226,6 +234,7 @@ class Drain:
         # One drain a host gives way to a suspect; the others go on meanwhile.
         if look.suspects and self._seat == 0 and self._held:
             self._quiet = True
+            self._suspects_at = 0.0
 
     def _take_over(self, written: Written) -> None:
         limited = False
@@ -281,7 +290,7 @@ class Drain:
         connection.close()
         time.sleep(AWAY_PAUSE * random.uniform(0.5, 1.0))  # noqa: S311
 
-    # --- the end -------------------------------------------------------------------------
+    # --- the end ---
 
     def _finish(self) -> None:
         """Let steps in flight end within the grace time, then give everything back."""
@@ -302,7 +311,7 @@ class Drain:
 
     def _record_quietly(self) -> None:
         try:
-            self._record()
+            self._work(0)
         except DatabaseAway as error:
             self._database_away(error)
 

@@ -33,7 +33,7 @@ def hand_back(held: Sequence[Held], ledger: Ledger) -> None:
         for item in held
     }
     try:
-        written = ledger.record(work, 0)
+        written = ledger.turn(work, 0)
         ours = [
             draft.held
             for draft in written.drafts
@@ -47,7 +47,7 @@ def hand_back(held: Sequence[Held], ledger: Ledger) -> None:
 
 def _release(held: Sequence[Held]) -> None:
     with write_transaction():
-        locked = lock(held)
+        locked, _ = lock(held)
         ids = [item.job_id for item in held if locked[item.job_id].held]
         Job.objects.filter(pk__in=ids).update(
             lease_token=None,

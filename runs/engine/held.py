@@ -61,6 +61,7 @@ class Held:
     solo: bool = False
     version: Compiled | None = None
     limited: bool = False
+    slug: str = ""
     scope: dict[str, Any] = field(default_factory=dict)
     states: dict[str, StepState] = field(default_factory=dict)
     rows: dict[str, StepRun] = field(default_factory=dict)

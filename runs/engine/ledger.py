@@ -6,7 +6,7 @@ import functools
 import logging
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,7 +14,7 @@ from django.conf import settings
 from django.db import DatabaseError, InterfaceError, OperationalError
 
 from automate.lib.database import is_repeatable, repeat, write_transaction
-from runs.engine.claim import Claim, Claimer
+from runs.engine.claim import Claimer
 from runs.engine.draft import Draft, Ending, attempt_row
 from runs.engine.held import Held
 from runs.engine.load import load, load_steps
@@ -25,6 +25,8 @@ from runs.states import RunStatus
 from workflows.actions.outcomes import ErrorInfo
 
 logger = logging.getLogger(__name__)
+
+Work = Mapping[Held, list[Result]]
 
 
 class DatabaseAway(Exception):
@@ -45,6 +47,7 @@ class Written:
     drafts: list[Draft] = field(default_factory=list)
     lost: list[tuple[Held, list[Result]]] = field(default_factory=list)
     claimed: int = 0
+    asked: int = 0
     resumed: bool = False
 
     def took(self, result: Result) -> bool:
@@ -62,75 +65,48 @@ class Ledger:
         self._claimer = claimer or Claimer()
         self._doubt: Batch | None = None
 
-    # --- claiming ------------------------------------------------------------------
+    def turn(self, work: Work, free: int, want: int = 0) -> Written:
+        """Store these results, plan what follows, claim `want` more: one transaction.
 
-    def claim(self, want: int, free: int, *, suspect: bool = False) -> Written:
-        """Claim, load, plan and mark the first steps running, in one transaction.
-
-        When that fails for a reason in the data, the claim is made alone and the runs
-        are planned one by one, so that only the broken one ends. Raises DatabaseAway.
-        """
-        try:
-            return repeat(lambda: self._claim(want, free, suspect=suspect))
-        except Exception as error:
-            if is_away(error):
-                raise DatabaseAway from error
-            logger.exception("claiming again, run by run")
-        return self._claim_singly(want, free, suspect=suspect)
-
-    def _take(self, want: int, *, suspect: bool) -> tuple[Claim, float]:
-        sent = time.monotonic()
-        claim = self._claimer.claim_suspect() if suspect else self._claimer.claim(want)
-        return claim, sent + settings.LEASE
-
-    def _claim(self, want: int, free: int, *, suspect: bool) -> Written:
-        with write_transaction():
-            claim, lease_ends = self._take(want, suspect=suspect)
-            if not claim.jobs:
-                return Written()
-            batch = Batch(database_now())
-            for held in load(claim, lease_ends):
-                draft = _drafted(held, [], batch, free)
-                draft.fresh_lease = True
-                free -= len(draft.tasks)
-            batch.write()
-        for draft in batch.drafts:
-            draft.apply(lease_ends)
-        return Written(batch.drafts, claimed=len(claim.jobs))
-
-    def _claim_singly(self, want: int, free: int, *, suspect: bool) -> Written:
-        with write_transaction():
-            claim, lease_ends = self._take(want, suspect=suspect)
-        written = self.record({held: [] for held in load(claim, lease_ends)}, free)
-        written.claimed = len(claim.jobs)
-        return written
-
-    # --- recording -----------------------------------------------------------------
-
-    def record(self, work: dict[Held, list[Result]], free: int) -> Written:
-        """Store these results and plan what follows, in one fenced transaction.
-
-        Raises DatabaseAway; then nothing is lost: call again with the same work (and
-        more), and a commit whose answer was lost is recognised.
+        When that fails for a reason in the data, the runs are recorded one by one, so
+        that only the broken one ends (I9). Raises DatabaseAway; then nothing is lost:
+        call again with the same work (and more), and a commit whose answer was lost
+        is recognised.
         """
         if self._doubt is not None:
             settled = self._resolve()
             if settled is not None:
                 return settled
         try:
-            return repeat(lambda: self._record(work, free))
+            return repeat(lambda: self._turn(work, free, want))
         except Exception as error:
             if is_away(error):
                 raise DatabaseAway from error
-            logger.exception("recording again, run by run")
-        return self._record_singly(work, free)
+            logger.exception("recording and claiming again, run by run")
+        self._doubt = None
+        return self._singly(work, free, want)
 
-    def _record(self, work: dict[Held, list[Result]], free: int) -> Written:
+    def claim_suspect(self, free: int) -> Written:
+        """Claim one run whose lease ran out before, to run it alone."""
+        try:
+            with write_transaction():
+                sent = time.monotonic()
+                claim = self._claimer.claim_suspect()
+            if not claim.jobs:
+                return Written()
+            loaded = load(claim, sent + settings.LEASE)
+        except DatabaseError as error:
+            raise DatabaseAway from error
+        written = self.turn({held: [] for held in loaded}, free)
+        written.claimed = len(claim.jobs)
+        return written
+
+    def _turn(self, work: Work, free: int, want: int) -> Written:
         written = Written()
         sent = time.monotonic()
         with write_transaction():
-            locked = lock(work)
-            batch = self._doubt = Batch(database_now())
+            locked, now = lock(work) if work else ({}, None)
+            batch = self._doubt = Batch(now or database_now())
             for held, results in work.items():
                 if not locked[held.job_id].held:
                     written.lost.append((held, results))
@@ -139,6 +115,14 @@ class Ledger:
                     load_steps([held])
                     held.signal_count = locked[held.job_id].signal_count
                 free -= len(_drafted(held, results, batch, free).tasks)
+            if min(want, free) > 0:
+                claim = self._claimer.claim(min(want, free))
+                written.claimed = len(claim.jobs)
+                written.asked = min(want, free)
+                for held in load(claim, sent + settings.LEASE):
+                    draft = _drafted(held, [], batch, free)
+                    draft.fresh_lease = True
+                    free -= len(draft.tasks)
             batch.write()
         self._doubt = None
         for draft in batch.drafts:
@@ -147,11 +131,33 @@ class Ledger:
         self._keep_late(written.lost)
         return written
 
-    def _record_singly(self, work: dict[Held, list[Result]], free: int) -> Written:
-        self._doubt = None
+    # --- when a transaction fails for a reason in the data ----------------------------
+
+    def _singly(self, work: Work, free: int, want: int) -> Written:
+        """Record run by run; claim without planning, then plan run by run."""
+        written = self._record_singly(work, free)
+        free -= sum(len(draft.tasks) for draft in written.drafts)
+        if min(want, free) <= 0:
+            return written
+        try:
+            with write_transaction():
+                sent = time.monotonic()
+                claim = self._claimer.claim(min(want, free))
+            loaded = load(claim, sent + settings.LEASE)
+        except DatabaseError as error:
+            # What was recorded stands; the next turn claims.
+            logger.warning("could not claim: %s", error)
+            return written
+        part = self._record_singly({held: [] for held in loaded}, free)
+        written.drafts += part.drafts
+        written.lost += part.lost
+        written.claimed, written.asked = len(claim.jobs), min(want, free)
+        return written
+
+    def _record_singly(self, work: Work, free: int) -> Written:
         written = Written()
         for held, results in work.items():
-            work_of_one = functools.partial(self._record, {held: results}, free)
+            work_of_one = functools.partial(self._turn, {held: results}, free, 0)
             try:
                 part = repeat(work_of_one)
             except Exception as error:
@@ -217,6 +223,8 @@ def _was_applied(draft: Draft) -> bool:
     if draft.ending is not None:
         ended = Run.objects.filter(pk=held.run_id, status=draft.ending.status)
         return job is None and ended.exists()
+    if draft.fresh_lease and not draft.released:
+        return job is not None and bool(job["lease_token"] == held.token)
     if job is None or job["seq"] != held.seq + 1:
         return False
     return draft.released or bool(job["lease_token"] == held.token)

@@ -22,6 +22,25 @@ from workflows.models import Connection, Secret
 
 logger = logging.getLogger(__name__)
 
+NEEDED = (
+    "workflow_id",
+    "version_id",
+    "status",
+    "body",
+    "content_type",
+    "headers",
+    "query",
+    "variables",
+    "start",
+    "event_id",
+    "root_run_id",
+    "replay_of_id",
+    "generation",
+    "traceparent",
+    "created_at",
+    "deadline",
+)
+
 
 def load(claim: Claim, lease_ends: float) -> list[Held]:
     """The claimed runs, ready to be planned; what cannot be loaded is `broken`.
@@ -31,12 +50,8 @@ def load(claim: Claim, lease_ends: float) -> list[Held]:
     """
     if not claim.jobs:
         return []
-    runs = {
-        run.pk: run
-        for run in Run.objects.filter(pk__in=[job.run_id for job in claim.jobs])
-        .select_related("workflow")
-        .defer("workflow__definition", "output")
-    }
+    found = Run.objects.filter(pk__in=[job.run_id for job in claim.jobs])
+    runs = {run.pk: run for run in found.only(*NEEDED)}
     versions = compiled(run.version_id for run in runs.values())
     held = [
         Held(
@@ -51,6 +66,7 @@ def load(claim: Claim, lease_ends: float) -> list[Held]:
             signal_count=job.signal_count,
             solo=job.expiries > 0,
             limited=job.limit is not None,
+            slug=job.slug,
         )
         for job in claim.jobs
     ]
@@ -73,7 +89,7 @@ def _fill(held: Held, versions: dict[UUID, Compiled | Exception]) -> None:
             "trigger": trigger_scope(run),
             "steps": {},
             "variables": {**version.variables, **_mapping(run.variables)},
-            "run": run_scope(run, run.workflow.slug, version.number),
+            "run": run_scope(run, held.slug, version.number),
         }
     except Exception as error:  # noqa: BLE001 - one run's data ends that run alone
         held.broken = error

@@ -12,7 +12,7 @@ from enum import IntEnum
 
 
 class Mark(IntEnum):
-    """Places in the page; times are monotonic seconds of this host, pids are numbers."""
+    """Places in the page: monotonic seconds of this host, or pids."""
 
     PUSHER_BEAT = 0
     QUEUE_BEAT = 1

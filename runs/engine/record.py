@@ -8,24 +8,34 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from django.conf import settings
 from django.db import connection
-from django.db.models import F
-from django.db.models.functions import Now
 from django.utils import timezone
 
 from automate.lib.jsonio import storable
+from runs.engine import bulk, sql
 from runs.engine.draft import Draft, Ending
 from runs.engine.held import Held
-from runs.models import DeliveryAttempt, Job, Run, RunLog, StepRun
+from runs.models import DeliveryAttempt, Run, RunLog, StepRun
 from runs.states import FINAL_RUN, AttemptOutcome, RunStatus, StepStatus
 
 logger = logging.getLogger(__name__)
 
-STEP_COLUMNS = (
+# What a new row needs; the rest has defaults in the database.
+BEGUN = (
+    "run",
+    "node_id",
+    "kind",
+    "status",
+    "attempt",
+    "generation",
+    "idempotency_key",
+    "started_at",
+)
+SETTLED = (
     "status",
     "attempt",
     "waiting_for",
@@ -39,6 +49,11 @@ STEP_COLUMNS = (
     "error_message",
     "started_at",
     "finished_at",
+)
+ENTIRE = tuple(dict.fromkeys(BEGUN + SETTLED))
+AGAIN = ("status", "attempt", "waiting_for", "due_at", "interrupted", "started_at")
+ATTEMPT = tuple(
+    item.name for item in DeliveryAttempt._meta.concrete_fields if item.name != "id"
 )
 
 
@@ -60,25 +75,32 @@ def database_now() -> datetime:
     return moment
 
 
-def lock(runs: Iterable[Held]) -> dict[int, Locked]:
+def lock(runs: Iterable[Held]) -> tuple[dict[int, Locked], datetime | None]:
     """Lock these runs' jobs in the order of their ids; call inside a transaction.
 
     Every transaction that changes a run's state begins here. One statement, one
-    order: two of them that meet wait for each other instead of deadlocking.
+    order: two of them that meet wait for each other instead of deadlocking. Also
+    returns the database's time, when any job was left.
     """
     runs = list(runs)
-    rows = (
-        Job.objects.filter(pk__in=[item.job_id for item in runs])
-        .order_by("pk")
-        .select_for_update(no_key=True)
-        .values_list("pk", "lease_token", "signal_count")
-    )
-    found = {pk: (token, signals) for pk, token, signals in rows}
+    chosen, values = sql.among([item.job_id for item in runs])
+    suffix = "" if sql.is_sqlite() else " FOR NO KEY UPDATE"
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT id, lease_token, signal_count, {sql.now()} FROM runs_job "  # noqa: S608 - no values in it
+            f"WHERE id {chosen} ORDER BY id{suffix}",
+            values,
+        )
+        rows = cursor.fetchall()
+    found = {row[0]: row for row in rows}
     locked = {}
     for item in runs:
-        token, signals = found.get(item.job_id, (None, 0))
-        locked[item.job_id] = Locked(token == item.token, signals)
-    return locked
+        row = found.get(item.job_id)
+        held = row is not None and row[1] == sql.key(item.token)
+        locked[item.job_id] = Locked(held, row[2] if row else 0)
+    if sql.is_sqlite() or not rows:
+        return locked, None
+    return locked, rows[0][3]
 
 
 @dataclass(slots=True)
@@ -96,21 +118,26 @@ class Batch:
         self._jobs()
 
     def _steps(self) -> None:
-        rows = [row for draft in self.drafts for row in draft.changed.values()]
-        if rows:
-            StepRun.objects.bulk_create(
-                rows,
-                update_conflicts=True,
-                unique_fields=["run", "node_id"],
-                update_fields=list(STEP_COLUMNS),
-            )
+        fresh: dict[tuple[str, ...], list[StepRun]] = {}
+        known: dict[tuple[str, ...], list[StepRun]] = {}
+        for draft in self.drafts:
+            for row in draft.changed.values():
+                if row.pk is None:
+                    begun = row.status == StepStatus.RUNNING
+                    names = BEGUN if begun else ENTIRE
+                    fresh.setdefault(names, []).append(row)
+                else:
+                    known.setdefault(_columns(row), []).append(row)
+        for names, rows in fresh.items():
+            bulk.insert(rows, names)
+        for names, rows in known.items():
+            bulk.update(rows, names)
         attempts = []
         for draft in self.drafts:
             for node_id, attempt in draft.attempts:
                 attempt.step_run_id = draft.rows[node_id].pk
                 attempts.append(attempt)
-        if attempts:
-            DeliveryAttempt.objects.bulk_create(attempts)
+        bulk.insert(attempts, ATTEMPT)
 
     def _logs(self) -> None:
         lines = [line for draft in self.drafts for line in draft.logs]
@@ -124,25 +151,31 @@ class Batch:
             if draft.held.run.status == RunStatus.QUEUED
         ]
         if fresh:
-            Run.objects.filter(pk__in=fresh, status=RunStatus.QUEUED).update(
-                status=RunStatus.RUNNING, started_at=self.now
+            chosen, values = sql.among(fresh)
+            sql.run(
+                "UPDATE runs_run SET status = 'running', "  # noqa: S608 - no values in it
+                f"started_at = %s WHERE id {chosen} AND status = 'queued'",
+                [_moment(self.now), *values],
             )
         ended = [draft for draft in self.drafts if draft.ending is not None]
         plain = [
             draft.held.run_id for draft in ended if _is_plain_success(draft.ending)
         ]
         if plain:
-            Run.objects.filter(pk__in=plain, status=RunStatus.RUNNING).update(
-                status=RunStatus.SUCCEEDED, finished_at=self.now
+            chosen, values = sql.among(plain)
+            sql.run(
+                "UPDATE runs_run SET status = 'succeeded', "  # noqa: S608 - no values in it
+                f"finished_at = %s WHERE id {chosen} AND status = 'running'",
+                [_moment(self.now), *values],
             )
         for draft in ended:
             if not _is_plain_success(draft.ending):
                 end_run(draft.held.run_id, draft.ending, self.now)
 
     def _jobs(self) -> None:
-        ended = [draft for draft in self.drafts if draft.ending is not None]
+        ended = [item.held.job_id for item in self.drafts if item.ending is not None]
         if ended:
-            Job.objects.filter(pk__in=[item.held.job_id for item in ended]).delete()
+            delete_jobs(ended)
         live = [draft for draft in self.drafts if draft.ending is None]
         kept = [
             draft.held.job_id
@@ -150,19 +183,45 @@ class Batch:
             if not draft.released and not draft.fresh_lease
         ]
         if kept:
-            until = Now() + timedelta(seconds=settings.LEASE)
-            _bump(kept, lease_until=until)
+            _bump(kept, f"lease_until = {sql.after(settings.LEASE)}")
         by_due: dict[datetime, list[int]] = {}
         for draft in live:
             if draft.released:
                 due = draft.due_at or self.now
                 by_due.setdefault(due, []).append(draft.held.job_id)
         for due, ids in by_due.items():
-            _bump(ids, lease_token=None, lease_until=None, due_at=due)
+            _bump(
+                ids,
+                "lease_token = NULL, lease_until = NULL, due_at = %s",
+                _moment(due),
+            )
 
 
-def _bump(ids: Sequence[int], **changes: Any) -> None:
-    Job.objects.filter(pk__in=ids).update(seq=F("seq") + 1, expiries=0, **changes)
+def _columns(row: StepRun) -> tuple[str, ...]:
+    """What to write of a known row; what was never loaded is never changed."""
+    if row.status == StepStatus.RUNNING:
+        return AGAIN
+    missing = row.get_deferred_fields()
+    return tuple(name for name in SETTLED if name not in missing)
+
+
+def _moment(value: datetime) -> Any:
+    return connection.ops.adapt_datetimefield_value(value)
+
+
+def delete_jobs(ids: Sequence[int]) -> None:
+    """The runs of these jobs have ended in this transaction."""
+    chosen, values = sql.among(ids)
+    sql.run(f"DELETE FROM runs_job WHERE id {chosen}", values)  # noqa: S608 - no values in it
+
+
+def _bump(ids: Sequence[int], changes: str, *values: Any) -> None:
+    chosen, keys = sql.among(ids)
+    sql.run(
+        f"UPDATE runs_job SET seq = seq + 1, expiries = 0, {changes} "  # noqa: S608 - no values in it
+        f"WHERE id {chosen}",
+        [*values, *keys],
+    )
 
 
 def _is_plain_success(ending: Ending | None) -> bool:
@@ -197,13 +256,14 @@ def end_alone(held: Held, ending: Ending) -> bool:
     For a run whose own data stopped it: it cannot be planned, rendered or written.
     """
     now = database_now()
-    if not lock([held])[held.job_id].held:
+    locked, _ = lock([held])
+    if not locked[held.job_id].held:
         return False
     StepRun.objects.filter(
         run=held.run_id, status__in=(StepStatus.RUNNING, StepStatus.WAITING)
     ).update(status=StepStatus.CANCELLED, finished_at=now, due_at=None)
     ended = end_run(held.run_id, ending, now)
-    Job.objects.filter(pk=held.job_id).delete()
+    delete_jobs([held.job_id])
     return ended
 
 

@@ -30,9 +30,7 @@ def _waiting_job() -> Exists:
     from runs.models.job import Job
 
     return Exists(
-        Job.objects.filter(
-            run=OuterRef("pk"), lease_token=None, due_at__gt=Now()
-        )
+        Job.objects.filter(run=OuterRef("pk"), lease_token=None, due_at__gt=Now())
     )
 
 
@@ -168,8 +166,6 @@ class Run(models.Model):
                 name="run_parent",
                 condition=Q(parent__isnull=False),
             ),
-            # "The runs of this version": may it be deleted?
-            models.Index(fields=("version",), name="run_version"),
             # "The runs of this trigger"; SET_NULL when it goes.
             models.Index(
                 fields=("trigger",),

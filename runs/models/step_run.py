@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Now
 
 from automate.lib.encryption import EncryptedJSONField
 from runs.models.run import Run
@@ -28,21 +29,21 @@ class StepRun(models.Model):
         max_length=10, choices=choices(StepStatus), default=StepStatus.PENDING
     )
     attempt = models.PositiveIntegerField(default=0)
-    waiting_for = models.CharField(max_length=10, blank=True)
-    port = models.CharField(max_length=100, blank=True)
-    interrupted = models.BooleanField(default=False)
-    exhausted = models.BooleanField(default=False)
+    waiting_for = models.CharField(max_length=10, blank=True, default="", db_default="")
+    port = models.CharField(max_length=100, blank=True, default="", db_default="")
+    interrupted = models.BooleanField(default=False, db_default=False)
+    exhausted = models.BooleanField(default=False, db_default=False)
     generation = models.PositiveIntegerField(default=0)
     idempotency_key = models.CharField(max_length=64, blank=True)
     due_at = models.DateTimeField(null=True, blank=True)
     input = models.JSONField(null=True, blank=True)
     output = EncryptedJSONField(null=True)
-    error_class = models.CharField(max_length=100, blank=True)
-    error_message = models.TextField(blank=True)
+    error_class = models.CharField(max_length=100, blank=True, default="", db_default="")
+    error_message = models.TextField(blank=True, default="", db_default="")
     carried_from = models.ForeignKey(
         "self", models.SET_NULL, null=True, blank=True, related_name="+"
     )
-    created_at = models.DateTimeField(auto_now_add=True)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
     started_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
 

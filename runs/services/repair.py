@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+from uuid import UUID
+
 from django.db import transaction
 from django.db.models.functions import Now
 
@@ -67,7 +70,7 @@ def redrive(run: Run, *, by: By, start: str = "start", version: str = "pinned") 
     return repeat(lambda: _redrive(run.pk, by, start, version))
 
 
-def _redrive(run_id: object, by: By, start: str, version: str) -> Run:
+def _redrive(run_id: UUID, by: By, start: str, version: str) -> Run:
     with write_transaction():
         run = (
             Run.objects.select_related("workflow", "version")
@@ -76,7 +79,7 @@ def _redrive(run_id: object, by: By, start: str, version: str) -> Run:
         )
         _check(run, start)
         chosen = _version(run, version)
-        fresh = _copy(run, chosen, start)
+        fresh = _copy(run, chosen)
         fresh.save(force_insert=True)
         carried = _carry_over(run, fresh, chosen) if start == "failed" else 0
         job = Job(run=fresh, workflow_id=run.workflow_id, seq=1 if carried else 0)
@@ -118,14 +121,12 @@ def _version(run: Run, version: str) -> WorkflowVersion:
     return run.workflow.published
 
 
-def _copy(run: Run, version: WorkflowVersion, start: str) -> Run:
+def _copy(run: Run, version: WorkflowVersion) -> Run:
     same = (
         "workflow_id", "trigger_id", "body", "content_type", "headers", "query",
         "variables", "start", "search_keys", "traceparent", "event_id", "source_ip",
     )  # fmt: skip
     values = {name: getattr(run, name) for name in same}
-    from datetime import timedelta
-
     return Run(
         id=uuid7(),
         version=version,
