@@ -7,6 +7,7 @@ from django.views.generic import RedirectView
 
 import runs.api.urls
 from automate import health
+from automate.admin import site
 from automate.api import Root
 
 api: list[URLPattern | URLResolver] = [
@@ -15,7 +16,8 @@ api: list[URLPattern | URLResolver] = [
 ]
 
 urlpatterns: list[URLPattern | URLResolver] = [
-    path("", RedirectView.as_view(url="/admin/"), name="home"),
+    path("", RedirectView.as_view(pattern_name="admin:index"), name="home"),
+    path("admin/", site.urls),
     path("api/v1/", include((api, "api"))),
     path("", include("webhooks.urls")),
     path("livez", health.livez, name="livez"),

@@ -79,3 +79,11 @@ def test_the_front_door_leads_to_the_admin(client: Client) -> None:
 
     assert response.status_code == 302
     assert response["Location"] == "/admin/"
+
+
+@pytest.mark.django_db
+def test_the_admin_asks_who_is_there(client: Client) -> None:
+    assert client.get("/", follow=True).redirect_chain[-1] == (
+        "/admin/login/?next=/admin/",
+        302,
+    )
