@@ -76,7 +76,7 @@ def _literals() -> st.SearchStrategy[str]:
 def _paths() -> st.SearchStrategy[str]:
     roots = st.sampled_from(
         ["trigger", "trigger.payload", "steps", "variables", "item", "index", "run",
-         "secrets", "secrets.K", "a", "a-1", "b-c-2", "steps.a-1", "zzz", "loop"]
+         "secrets", "secrets.K", "a", "a-1", "b-c-2", "steps.a-1", "zzz", "loop", "trigger()"]
     )  # fmt: skip
     tails = st.lists(
         st.sampled_from(
@@ -112,7 +112,6 @@ def _combined(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
         st.lists(inner, max_size=3).map(lambda p: f"[{', '.join(p)}]"),
         inner.map(lambda x: f"{{'a': {x}, 'b': {x}}}"),
         st.tuples(inner, inner).map(lambda p: f"({p[0]})[{p[1]}]"),
-        inner.map(lambda x: f"({x})()"),
     )
 
 
