@@ -76,7 +76,8 @@ def _literals() -> st.SearchStrategy[str]:
 def _paths() -> st.SearchStrategy[str]:
     roots = st.sampled_from(
         ["trigger", "trigger.payload", "steps", "variables", "item", "index", "run",
-         "secrets", "secrets.K", "a", "a-1", "b-c-2", "steps.a-1", "zzz", "loop", "trigger()"]
+         "secrets", "secrets.K", "a", "a-1", "b-c-2", "steps.a-1", "zzz", "loop",
+         "trigger()"]
     )  # fmt: skip
     tails = st.lists(
         st.sampled_from(
