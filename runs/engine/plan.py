@@ -141,7 +141,7 @@ def plan(
             elif decision and stopped is None:
                 begin.append(node)
         elif stopped is None and _is_due(state, now):
-            if state.waiting_for == "time":
+            if state.status is StepStatus.WAITING and state.waiting_for == "time":
                 known[node] = replace(state, status=StepStatus.SUCCEEDED)
                 complete.append(node)
             else:

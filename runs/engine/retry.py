@@ -11,7 +11,8 @@ from typing import Any
 class RetryPolicy:
     """How often and how patiently a step is tried; times in seconds.
 
-    `waits`, when given, is the list of waits itself and ends with the tries.
+    `waits`, when given, is the list of waits itself and ends with the tries; `max` caps
+    what is computed or asked for, never a wait that somebody wrote down.
     """
 
     max_attempts: int = 5
@@ -48,11 +49,12 @@ def delay_after(
     """
     if attempt >= policy.max_attempts:
         return None
-    delay = min(_planned(policy, attempt), policy.max)
+    cap = max((policy.max, *policy.waits))
+    delay = min(_planned(policy, attempt), cap)
     delay *= 1 + policy.jitter * (2 * dice - 1)
     if retry_after is not None:
         delay = max(delay, retry_after)
-    return min(max(delay, 0.0), policy.max)
+    return min(max(delay, 0.0), cap)
 
 
 def _planned(policy: RetryPolicy, attempt: int) -> float:
