@@ -58,7 +58,7 @@ def test_text_is_written_as_it_is_and_lone_surrogates_escaped() -> None:
     ],
 )
 def test_bodies_are_json_or_refused(content_type: str, known: bool) -> None:
-    raw = APIRequestFactory().generic("POST", "/", b"{}", content_type=content_type)
+    raw = APIRequestFactory().generic("POST", "/", "{}", content_type=content_type)
     parser = AlwaysFirst().select_parser(Request(raw), [StrictJSONParser()])
 
     assert (parser is not None) is known
