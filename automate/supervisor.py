@@ -49,7 +49,7 @@ class Member:
             signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
             null = os.open(os.devnull, os.O_RDONLY)
             os.dup2(null, 0)
-            os.execv(self.command[0], self.command)
+            os.execv(self.command[0], self.command)  # noqa: S606 - no shell is meant
         except OSError as error:
             say(f"{self.name} could not be started: {error}")
         finally:

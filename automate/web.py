@@ -7,6 +7,7 @@ the workers are forked, so that they share its memory.
 from __future__ import annotations
 
 import argparse
+import copy
 import ctypes
 import gc
 import multiprocessing
@@ -88,7 +89,8 @@ def serve(
         websockets=False,
         # It warns of more than 5 threads on 2 cores; ours wait for the database.
         log_level=LogLevels.error,
-        log_dictconfig={**settings.LOGGING, "loggers": {**settings.LOGGING["loggers"]}},
+        # A copy: granian adds its logger to it.
+        log_dictconfig=copy.deepcopy(settings.LOGGING),
         log_access=False,
         workers_kill_timeout=KILL_AFTER,
     ).serve(target_loader=in_worker, wrap_loader=False)

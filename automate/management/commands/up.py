@@ -39,10 +39,10 @@ class Command(BaseCommand):
         )
 
     def handle(self, **options: Any) -> None:
-        """Check, then become the supervisor; raises CommandError that says what to do."""
+        """Check, then become the supervisor. CommandErrors say what to do."""
         host, port = options["host"], options["port"]
         self.check_port(host, port)
-        self.check_migrations(migrate=options["migrate"])
+        self.prepare_database(migrate=options["migrate"])
         if static_files.collect():
             self.say("Collected static files.")
         url = f"http://{'127.0.0.1' if host == '0.0.0.0' else host}:{port}"  # noqa: S104
@@ -77,7 +77,7 @@ class Command(BaseCommand):
             f"(or: python manage.py up --port {_other(port)})"
         )
 
-    def check_migrations(self, *, migrate: bool) -> None:
+    def prepare_database(self, *, migrate: bool) -> None:
         """Migrate when asked to; raises CommandError when something is missing."""
         if migrate:
             # The progress of many small steps, without a word when there are none.
