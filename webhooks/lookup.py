@@ -2,32 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cache
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Q
+from django.db import connection
 
-from workflows.models import Trigger, WorkflowVersion
+from workflows.models import Trigger, Workflow, WorkflowVersion
 
 LONGEST_ADDRESS = 200
 
-_COLUMNS = (
-    "id",
-    "key",
-    "is_active",
-    "config",
-    "start",
-    "secret",
-    "previous_secret",
-    "previous_secret_expires_at",
-    "workflow_id",
-    "workflow__status",
-    "workflow__published_id",
-    "workflow__run_timeout",
-    "workflow__search_keys",
+# One fixed text: building it with the ORM took a third of an answer's time.
+_FIND = """
+SELECT t.id, t.key, t.is_active, t.config, t.start, t.secret, t.previous_secret,
+       t.previous_secret_expires_at, t.workflow_id, w.status, w.published_id,
+       w.run_timeout, w.search_keys
+FROM workflows_trigger t JOIN workflows_workflow w ON w.id = t.workflow_id
+WHERE t.kind = 'webhook' AND (t.key = %s OR t.path = %s)"""
+_FIELDS: tuple[Any, ...] = tuple(
+    Trigger._meta.get_field(name)
+    for name in (
+        "id",
+        "key",
+        "is_active",
+        "config",
+        "start",
+        "secret",
+        "previous_secret",
+        "previous_secret_expires_at",
+        "workflow_id",
+    )
+) + tuple(
+    Workflow._meta.get_field(name)
+    for name in ("status", "published_id", "run_timeout", "search_keys")
 )
 
 
@@ -73,12 +83,43 @@ def find(address: str) -> Entry | None:
     address = address.lstrip("/")
     if not address or len(address) > LONGEST_ADDRESS or "\x00" in address:
         return None
-    rows = Trigger.objects.filter(
-        Q(key=address) | Q(path=address), kind="webhook"
-    ).order_by()
-    entries = [Entry(*row) for row in rows.values_list(*_COLUMNS)]
+    with connection.cursor() as cursor:
+        cursor.execute(_FIND, [address, address])
+        entries = [_entry(row) for row in cursor.fetchall()]
     by_key = [entry for entry in entries if entry.key == address]
     return next(iter(by_key or entries), None)
+
+
+def _entry(row: Sequence[Any]) -> Entry:
+    return Entry(
+        *(convert(value) for value, convert in zip(row, _converters(), strict=True))
+    )
+
+
+@cache
+def _converters() -> tuple[Callable[[Any], Any], ...]:
+    """What the ORM would do to each column on this database."""
+
+    def chain(steps: list[Callable[..., Any]]) -> Callable[[Any], Any]:
+        def convert(value: Any) -> Any:
+            for step in steps:
+                value = step(value, None, connection)
+            return value
+
+        return convert
+
+    found = []
+    for item in _FIELDS:
+        steps = [
+            *connection.ops.get_db_converters(item.get_col("")),
+            *item.get_db_converters(connection),
+        ]
+        found.append(chain(steps) if steps else _same)
+    return tuple(found)
+
+
+def _same(value: Any) -> Any:
+    return value
 
 
 def variables_of(version_id: UUID) -> Mapping[str, Any]:
