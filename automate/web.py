@@ -15,7 +15,9 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from http.client import HTTPConnection
 from typing import Any
+from urllib.parse import urlsplit
 
 BACKLOG = 1024
 BACKPRESSURE = 128  # requests that a process has in work or in its queue
@@ -25,6 +27,8 @@ KILL_AFTER = 15  # seconds that requests in work get when the server stops
 def main(arguments: list[str] | None = None) -> None:
     """Serve until SIGTERM or SIGINT; exits with 1 when a worker dies."""
     options = _parser().parse_args(arguments)
+    if options.probe:
+        sys.exit(probe(options.port))
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "automate.settings")
     application = preload()
     from django.conf import settings
@@ -42,7 +46,27 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--threads", type=int, default=8, help="per process; default: %(default)s"
     )
+    parser.add_argument(
+        "--probe", action="store_true", help="only ask whether a server here is ready"
+    )
     return parser
+
+
+def probe(port: int) -> int:
+    """0 when the server on this port of this host is ready, else 1: a health check."""
+    public = os.environ.get("AUTOMATE_PUBLIC_URL", "http://127.0.0.1")
+    host = urlsplit(public).hostname or "127.0.0.1"  # always in ALLOWED_HOSTS
+    connection = HTTPConnection("127.0.0.1", port, timeout=4)
+    try:
+        connection.request("GET", "/readyz", headers={"Host": host})
+        status = connection.getresponse().status
+    except OSError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    finally:
+        connection.close()
+    sys.stderr.write(f"/readyz answered {status}\n")
+    return 0 if status == 200 else 1
 
 
 def preload() -> Callable[..., Any]:
