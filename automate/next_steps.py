@@ -71,7 +71,7 @@ def _building(user: Person) -> Iterator[Step]:
     if not workflows.exists():
         if user.has_perm("workflows.add_workflow"):
             yield Step(
-                "There is no workflow yet. A new one starts with an example of one step.",
+                "There is no workflow yet. A new one starts as an example of one step.",
                 reverse("admin:workflows_workflow_add"),
                 "Create the first workflow",
             )
@@ -79,7 +79,9 @@ def _building(user: Person) -> Iterator[Step]:
     drafts = workflows.filter(status=Workflow.Status.DRAFT)
     for draft in drafts.order_by("-updated_at")[:3]:
         page = reverse("admin:workflows_workflow_change", args=(draft.pk,))
-        yield Step(f"“{draft}” is a draft: events do not start it yet.", page, "Publish it")
+        yield Step(
+            f"“{draft}” is a draft: events do not start it yet.", page, "Publish it"
+        )
     active = workflows.filter(status=Workflow.Status.ACTIVE)
     runs = visible(Run.objects.all(), user, "workflow__team")
     if active.exists() and not runs.exists():

@@ -1,6 +1,10 @@
 """Delivery attempts: the requests that steps sent, and the answers they got."""
 
+# ruff: noqa: ARG002 - Django's hooks have more arguments than we need
+
 from __future__ import annotations
+
+from typing import Any
 
 from django.contrib import admin
 from django.db.models import QuerySet
@@ -14,21 +18,37 @@ from automate.accounts.admin.html import (
     pill,
     pretty,
     pretty_text,
+    when,
 )
 from runs.admin.history import SEALED, HistoryAdmin
 from runs.models import DeliveryAttempt
+
+
+class MethodFilter(admin.SimpleListFilter):
+    """By method; the choices are known without a look at the table."""
+
+    title = "method"
+    parameter_name = "method"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        """The methods that steps send."""
+        return [(name, name) for name in ("POST", "GET", "PUT", "PATCH", "DELETE")]
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
+        """The requests with this method."""
+        return queryset.filter(method=self.value()) if self.value() else queryset
 
 
 class DeliveryAttemptAdmin(HistoryAdmin):
     """Requests, newest first: redacted and capped when they were recorded."""
 
     list_display = (
-        "started_at", "outcome_pill", "method", "url_shown", "answer", "number",
+        "sent", "outcome_pill", "method", "url_shown", "answer", "number",
         "step", "run_page", "took",
     )  # fmt: skip
-    list_display_links = ("started_at",)
+    list_display_links = ("sent",)
     list_select_related = ("step_run",)
-    list_filter = ("outcome", "method")
+    list_filter = ("outcome", MethodFilter)
     text_fields = ("url",)
     search_help_text = "A run's id (8 digits or more of it), or a whole URL."
     date_hierarchy = "started_at"
@@ -44,6 +64,8 @@ class DeliveryAttemptAdmin(HistoryAdmin):
         return rows.defer(
             "step_run__output", "step_run__input", *(f"run__{name}" for name in SEALED)
         )
+
+    sent = when("started_at", "sent")
 
     @admin.display(description="outcome")
     def outcome_pill(self, attempt: DeliveryAttempt) -> str:

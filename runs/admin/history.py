@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, ClassVar
 from uuid import UUID
 
 from django.contrib import admin
@@ -45,8 +46,8 @@ class HistoryAdmin(ReadOnlyAdmin):
     team_path = "run__workflow__team"
     ordering = ("-id",)
     search_fields = ("run",)
-    sortable_by: tuple[str, ...] = ()
-    text_fields: tuple[str, ...] = ()
+    sortable_by = ()
+    text_fields: ClassVar[Sequence[str]] = ()
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.contrib import admin
 
-from automate.accounts.admin.html import block, pill, pretty
+from automate.accounts.admin.html import block, pill, pretty, when
 from runs.admin.history import HistoryAdmin
 from runs.models import RunLog
 
@@ -12,12 +12,14 @@ from runs.models import RunLog
 class RunLogAdmin(HistoryAdmin):
     """Lines of all runs, newest first."""
 
-    list_display = ("at", "level_pill", "short_message", "node_id", "run_page")
-    list_display_links = ("at",)
+    list_display = ("said", "level_pill", "short_message", "node_id", "run_page")
+    list_display_links = ("said",)
     list_filter = ("level",)
     text_fields = ("node_id",)
     search_help_text = "A run's id (8 digits or more of it), or a step's id."
     fields = ("run_page", "at", "level_pill", "node_id", "message", "details")
+
+    said = when("at", "at")
 
     @admin.display(description="level")
     def level_pill(self, line: RunLog) -> str:

@@ -1,5 +1,7 @@
 """Runs: the list, and the page that tells everything about one."""
 
+# ruff: noqa: ARG002 - Django's hooks have more arguments than we need
+
 from __future__ import annotations
 
 from typing import Any
@@ -14,7 +16,14 @@ from django.utils.html import format_html
 from django.views.decorators.http import require_safe
 
 from automate.accounts.admin.base import ReadOnlyAdmin, RelatedFilter
-from automate.accounts.admin.html import NOTHING, duration, link, pill, short_id
+from automate.accounts.admin.html import (
+    NOTHING,
+    duration,
+    link,
+    pill,
+    short_id,
+    when,
+)
 from runs.admin.history import SEALED, id_rule, run_link
 from runs.admin.run_filters import StatusFilter
 from runs.admin.run_page import build
@@ -30,7 +39,7 @@ class RunAdmin(RunVerbs, RunStart, ReadOnlyAdmin):
 
     team_path = "workflow__team"
     list_display = (
-        "short", "pill", "workflow_link", "version_link", "created_at", "took", "error",
+        "short", "pill", "workflow_link", "version_link", "arrived", "took", "error",
         "redrive_of",
     )  # fmt: skip
     list_select_related = ("workflow", "version")
@@ -103,6 +112,8 @@ class RunAdmin(RunVerbs, RunStart, ReadOnlyAdmin):
         if run is None:
             raise Http404("No such run.")
         return run
+
+    arrived = when("created_at", "arrived")
 
     @admin.display(description="run")
     def short(self, run: Run) -> str:

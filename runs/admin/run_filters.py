@@ -1,5 +1,7 @@
 """Filters of the list of runs."""
 
+# ruff: noqa: ARG002 - Django's hooks have more arguments than we need
+
 from __future__ import annotations
 
 from typing import Any

@@ -1,5 +1,7 @@
 """Step runs: one step of one run."""
 
+# ruff: noqa: ARG002 - Django's hooks have more arguments than we need
+
 from __future__ import annotations
 
 from typing import Any
@@ -15,6 +17,7 @@ from automate.accounts.admin.html import (
     list_link,
     pill,
     pretty,
+    when,
 )
 from runs.admin.history import SEALED, HistoryAdmin
 from runs.models import DeliveryAttempt, StepRun
@@ -42,7 +45,7 @@ class StepRunAdmin(HistoryAdmin):
     """Steps with their times, attempts and errors; the exact output stays sealed."""
 
     list_display = (
-        "node_id", "pill", "workflow", "run_page", "kind", "attempt", "started_at",
+        "node_id", "pill", "workflow", "run_page", "kind", "attempt", "begun",
         "took", "error_class",
     )  # fmt: skip
     list_select_related = ("run__workflow",)
@@ -60,6 +63,8 @@ class StepRunAdmin(HistoryAdmin):
         """Without what a list never shows and would have to decrypt."""
         rows = super().get_queryset(request)
         return rows.defer("output", *(f"run__{name}" for name in SEALED))
+
+    begun = when("started_at", "started")
 
     @admin.display(description="status")
     def pill(self, step: StepRun) -> str:

@@ -9,7 +9,7 @@ from django.contrib import admin
 from django.utils import timezone
 
 from automate.accounts.admin.base import ReadOnlyAdmin
-from automate.accounts.admin.html import block, duration, pill, pretty
+from automate.accounts.admin.html import block, duration, pill, pretty, when
 from runs.models import Worker
 
 
@@ -22,7 +22,7 @@ class WorkerAdmin(ReadOnlyAdmin):
     """Clusters and drains with their last heartbeat."""
 
     list_display = (
-        "__str__", "state", "seat", "load", "last_beat", "started_at",
+        "__str__", "state", "seat", "load", "last_beat", "since",
     )  # fmt: skip
     list_filter = ("kind",)
     search_fields = ("host",)
@@ -30,6 +30,8 @@ class WorkerAdmin(ReadOnlyAdmin):
         "kind", "host", "pid", "seat", "state", "load", "last_beat", "started_at",
         "details",
     )  # fmt: skip
+
+    since = when("started_at", "since", sortable=True)
 
     @admin.display(description="state")
     def state(self, worker: Worker) -> str:

@@ -7,8 +7,9 @@ from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 
 from automate.accounts.admin.base import ReadOnlyAdmin
-from automate.accounts.admin.html import NOTHING, link, pill
+from automate.accounts.admin.html import NOTHING, link, pill, when
 from automate.accounts.models import User
+from automate.accounts.visibility import visible_to
 from runs.admin.history import id_rule, run_link
 from webhooks.models import InboundEvent
 
@@ -19,10 +20,10 @@ class InboundEventAdmin(ReadOnlyAdmin):
     """Events, newest first; strangers are counted by the minute."""
 
     list_display = (
-        "at", "reason_pill", "status", "trigger_link", "workflow", "event_id", "count",
-        "source_ip", "first_run",
+        "arrived", "reason_pill", "status", "trigger_link", "workflow", "event_id",
+        "count", "source_ip", "first_run",
     )  # fmt: skip
-    list_display_links = ("at",)
+    list_display_links = ("arrived",)
     list_select_related = ("trigger__workflow",)
     list_filter = ("reason",)
     search_fields = ("event_id",)
@@ -38,12 +39,11 @@ class InboundEventAdmin(ReadOnlyAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[InboundEvent]:
         """Events at one's teams' triggers; events at no trigger for superusers only."""
         rows = super().get_queryset(request)
-        if request.user.is_superuser or not isinstance(request.user, User):
+        user = request.user
+        if not isinstance(user, User) or user.is_superuser:
             return rows
-        teams = request.user.teams.values("pk")
-        mine = Q(trigger__workflow__team__in=teams)
-        shared = Q(trigger__isnull=False, trigger__workflow__team__isnull=True)
-        return rows.filter(mine | shared)
+        mine = visible_to(user, "trigger__workflow__")
+        return rows.filter(mine, trigger__isnull=False)
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[InboundEvent], search_term: str
@@ -56,6 +56,8 @@ class InboundEventAdmin(ReadOnlyAdmin):
         rule = Q(event_id=term)
         by_run = id_rule(term, "first_run_id")
         return queryset.filter(by_run | rule if by_run else rule), False
+
+    arrived = when("at", "arrived")
 
     @admin.display(description="why")
     def reason_pill(self, event: InboundEvent) -> str:

@@ -8,8 +8,8 @@ from django import forms
 from django.contrib import admin
 from django.http import HttpRequest
 
-from automate.accounts.admin.base import AuditedAdmin
-from automate.accounts.admin.html import pill
+from automate.accounts.admin.base import AuditedAdmin, RelatedFilter
+from automate.accounts.admin.html import pill, when
 from automate.lib.encryption import Unreadable
 from workflows.admin.fields import HostsField, WriteOnlyField
 from workflows.models import Connection
@@ -36,6 +36,9 @@ class ConnectionForm(forms.ModelForm):  # type: ignore[type-arg]
         help_text="Hosts that get the credentials, one a line. Empty: the base "
         "URL's host.",
     )
+    base_url = forms.URLField(
+        label="Base URL", required=False, max_length=200, assume_scheme="https"
+    )
 
     class Meta:
         model = Connection
@@ -45,8 +48,6 @@ class ConnectionForm(forms.ModelForm):  # type: ignore[type-arg]
         super().__init__(*args, **kwargs)
         if "new_value" in self.fields:
             self.fields["new_value"].describe(is_set=not self.instance._state.adding)  # type: ignore[attr-defined]
-        if "base_url" in self.fields:
-            self.fields["base_url"].assume_scheme = "https"  # type: ignore[attr-defined]
 
     def clean(self) -> dict[str, Any]:
         """Whole credentials, and somewhere to send them."""
@@ -72,10 +73,10 @@ class ConnectionAdmin(AuditedAdmin):
     team_path = "team"
     unaudited = ("new_name", "new_value")
     list_display = (
-        "name", "kind", "state", "base_url", "team", "last_checked_at", "updated_at",
+        "name", "kind", "state", "base_url", "team", "checked", "changed",
     )  # fmt: skip
     list_select_related = ("team",)
-    list_filter = ("kind", "status", "team")
+    list_filter = ("kind", "status", ("team", RelatedFilter))
     search_fields = ("name", "base_url")
     fields = (
         "name", "team", "kind", "base_url", "allowed_hosts", "new_name", "new_value",
@@ -84,7 +85,11 @@ class ConnectionAdmin(AuditedAdmin):
     readonly_fields = ("credentials_state", "last_checked_at", "updated_at")
 
     def save_model(
-        self, request: HttpRequest, obj: Connection, form: Any, change: bool  # noqa: FBT001
+        self,
+        request: HttpRequest,
+        obj: Connection,
+        form: Any,
+        change: bool,  # noqa: FBT001
     ) -> None:
         """Keep the credentials unless new ones were given."""
         data = form.cleaned_data
@@ -96,6 +101,9 @@ class ConnectionAdmin(AuditedAdmin):
                 given = {"token": data["new_value"]}
             obj.credentials = given
         super().save_model(request, obj, form, change)
+
+    checked = when("last_checked_at", "last checked", sortable=True)
+    changed = when("updated_at", "changed", sortable=True)
 
     @admin.display(description="status", ordering="status")
     def state(self, connection: Connection) -> str:

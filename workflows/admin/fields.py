@@ -23,10 +23,10 @@ class WriteOnlyField(forms.CharField):
         kwargs.setdefault("max_length", 100_000)
         super().__init__(**kwargs)
 
-    def describe(self, *, is_set: bool, may_be_empty: bool = False) -> None:
+    def describe(self, *, is_set: bool) -> None:
         """Say whether a value is there; where none is, one is required."""
         self.help_text = SET if is_set else NOT_SET
-        self.required = not is_set and not may_be_empty
+        self.required = not is_set
 
 
 class LinesField(forms.CharField):

@@ -9,8 +9,8 @@ from django.contrib import admin
 from django.http import HttpRequest
 from django.utils import timezone
 
-from automate.accounts.admin.base import AuditedAdmin
-from automate.accounts.admin.html import code
+from automate.accounts.admin.base import AuditedAdmin, RelatedFilter
+from automate.accounts.admin.html import code, when
 from automate.lib.encryption import Unreadable
 from workflows.admin.fields import HostsField, WriteOnlyField
 from workflows.models import Secret
@@ -43,10 +43,10 @@ class SecretAdmin(AuditedAdmin):
     team_path = "team"
     unaudited = ("new_value",)
     list_display = (
-        "name", "written", "team", "hosts", "rotated_at", "last_used_at", "created_at",
+        "name", "written", "team", "hosts", "rotated", "used", "created",
     )  # fmt: skip
     list_select_related = ("team",)
-    list_filter = ("team",)
+    list_filter = (("team", RelatedFilter),)
     search_fields = ("name",)
     fields = (
         "name", "team", "new_value", "allowed_hosts", "state", "rotated_at",
@@ -55,7 +55,11 @@ class SecretAdmin(AuditedAdmin):
     readonly_fields = ("state", "rotated_at", "last_used_at", "created_at")
 
     def save_model(
-        self, request: HttpRequest, obj: Secret, form: Any, change: bool  # noqa: FBT001
+        self,
+        request: HttpRequest,
+        obj: Secret,
+        form: Any,
+        change: bool,  # noqa: FBT001
     ) -> None:
         """Keep the value unless a new one was given."""
         given = form.cleaned_data.get("new_value")
@@ -64,6 +68,10 @@ class SecretAdmin(AuditedAdmin):
             if change:
                 obj.rotated_at = timezone.now()
         super().save_model(request, obj, form, change)
+
+    rotated = when("rotated_at", "rotated", sortable=True)
+    used = when("last_used_at", "last used", sortable=True)
+    created = when("created_at", "created", sortable=True)
 
     @admin.display(description="written in a step")
     def written(self, secret: Secret) -> str:

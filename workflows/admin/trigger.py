@@ -1,5 +1,7 @@
 """Triggers: what starts workflows, as a list and page by page."""
 
+# ruff: noqa: ARG002 - Django's hooks have more arguments than we need
+
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
@@ -13,11 +15,7 @@ from automate.accounts.admin.html import NOTHING, code, link, pill
 from workflows import services
 from workflows.admin.links import events_of, runs_of
 from workflows.admin.trigger_form import TriggerForm
-from workflows.admin.triggers import (
-    remember_triggers,
-    save_trigger,
-    secret_state,
-)
+from workflows.admin.triggers import remember_triggers, save_trigger
 from workflows.models import Trigger
 from workflows.triggers.base import all_kinds
 from workflows.triggers.schemes import SCHEMES
@@ -40,11 +38,6 @@ class TriggerColumns:
             return "It is shown here after saving."
         return code(services.trigger_url(trigger))
 
-    @admin.display(description="secret")
-    def secret_state(self, trigger: Trigger) -> str:
-        """Whether there is a signing secret."""
-        return "not set" if trigger._state.adding else secret_state(trigger)
-
 
 class TriggerInline(TriggerColumns, _StackedInline):
     """The triggers on a workflow's page."""
@@ -54,9 +47,9 @@ class TriggerInline(TriggerColumns, _StackedInline):
     extra = 0
     fields = (
         ("kind", "is_active"), "scheme", "path", "address", "events",
-        ("new_secret", "generate"), "secret_state", "more",
+        ("new_secret", "generate"), "more",
     )  # fmt: skip
-    readonly_fields = ("address", "secret_state")
+    readonly_fields = ("address",)
     show_change_link = True
 
     def get_extra(self, request: HttpRequest, obj: Any = None, **kwargs: Any) -> int:
@@ -82,10 +75,10 @@ class TriggerAdmin(TriggerColumns, AuditedAdmin):
     ordering = ("workflow__name", "id")
     fields = (
         "workflow_link", "kind", "is_active", "scheme", "path", "address", "events",
-        "new_secret", "generate", "secret_state", "more", "runs", "turned_away",
+        "new_secret", "generate", "more", "runs", "turned_away",
     )  # fmt: skip
     readonly_fields = (
-        "workflow_link", "address", "secret_state", "runs", "turned_away",
+        "workflow_link", "address", "runs", "turned_away",
     )  # fmt: skip
     actions = ("switch_on", "switch_off")
 
@@ -98,13 +91,17 @@ class TriggerAdmin(TriggerColumns, AuditedAdmin):
         return False
 
     def save_model(
-        self, request: HttpRequest, obj: Trigger, form: Any, change: bool  # noqa: FBT001
+        self,
+        request: HttpRequest,
+        obj: Trigger,
+        form: Any,
+        change: bool,  # noqa: FBT001
     ) -> None:
         """Save row and secret, and let the workflow's draft follow."""
         save_trigger(request, form, obj)
         remember_triggers(obj.workflow, request)
 
-    def log_change(self, request: HttpRequest, obj: Any, message: Any) -> None:
+    def log_change(self, request: HttpRequest, obj: Any, message: Any) -> Any:
         """`save_trigger` has kept it already."""
 
     @admin.action(description="Switch on", permissions=["change"])

@@ -7,6 +7,7 @@ from typing import Any
 from django import forms
 
 from workflows.admin.fields import LinesField, StrictJSONField, WriteOnlyField
+from workflows.admin.triggers import secret_state
 from workflows.definition import Problem
 from workflows.models import Trigger
 from workflows.triggers.base import TriggerKind, all_kinds, problems_of
@@ -41,7 +42,7 @@ class TriggerForm(forms.ModelForm):  # type: ignore[type-arg]
         help_text="It is shown once, after saving. The one before works for a day.",
     )
     more = StrictJSONField(
-        rows=4,
+        rows=2,
         required=False,
         label="Further options",
         help_text="JSON: methods, required_headers, idempotency, condition, max_body, "
@@ -57,13 +58,14 @@ class TriggerForm(forms.ModelForm):  # type: ignore[type-arg]
         config = dict(self.instance.config or {})
         self.cleaned_config: dict[str, Any] = config
         self._choices()
+        if self.instance._state.adding:
+            self.initial["kind"] = self.initial.get("kind") or "webhook"
         self.initial.setdefault("scheme", config.get("scheme", ""))
         self.initial.setdefault("events", config.get("events", []))
         more = {key: value for key, value in config.items() if key not in OWN}
         self.initial.setdefault("more", more or "")
         if "new_secret" in self.fields:
-            is_set = self.instance.secret is not None
-            self.fields["new_secret"].describe(is_set=is_set, may_be_empty=True)  # type: ignore[attr-defined]
+            self.fields["new_secret"].help_text = secret_state(self.instance)
 
     def _choices(self) -> None:
         kinds: Any = self.fields.get("kind")

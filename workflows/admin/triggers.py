@@ -84,15 +84,15 @@ def remember_triggers(workflow: Workflow, request: HttpRequest) -> None:
 
 
 def secret_state(trigger: Trigger) -> str:
-    """Whether there is a signing secret, and whether it can be read."""
+    """Whether there is a signing secret, said below the box for a new one."""
     kind = all_kinds().get(trigger.kind)
     if kind is None or not kind.needs_secret(trigger.config):
-        return "not needed"
+        return "Needed when the scheme signs."
     if isinstance(trigger.secret, Unreadable):
-        return str(trigger.secret)
+        return f"The one that is set is {trigger.secret}."
     if trigger.secret is None:
-        return "not set"
+        return "Not set yet."
     if trigger.previous_secret is not None and trigger.previous_secret_expires_at:
         until = trigger.previous_secret_expires_at
-        return f"is set; the one before works until {until:%Y-%m-%d %H:%M} UTC"
-    return "is set"
+        return f"Is set. Empty keeps it. The one before works until {until:%F %R} UTC."
+    return "Is set. Empty keeps it."

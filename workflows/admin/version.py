@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.contrib import admin
 
 from automate.accounts.admin.base import ReadOnlyAdmin, RelatedFilter
-from automate.accounts.admin.html import block, code, link, pill, pretty
+from automate.accounts.admin.html import block, code, link, pill, pretty, when
 from workflows.admin.links import runs_of
 from workflows.models import WorkflowVersion
 
@@ -15,7 +15,7 @@ class WorkflowVersionAdmin(ReadOnlyAdmin):
 
     team_path = "workflow__team"
     list_display = (
-        "name", "workflow_link", "current", "note", "created_by", "created_at", "runs",
+        "name", "workflow_link", "current", "note", "created_by", "made", "runs",
     )  # fmt: skip
     list_select_related = ("workflow", "created_by")
     list_filter = (("workflow", RelatedFilter),)
@@ -26,6 +26,8 @@ class WorkflowVersionAdmin(ReadOnlyAdmin):
         "workflow_link", "number", "current", "note", "created_by", "created_at",
         "digest", "runs", "text",
     )  # fmt: skip
+
+    made = when("created_at", "published at", sortable=True)
 
     @admin.display(description="version", ordering="number")
     def name(self, version: WorkflowVersion) -> str:

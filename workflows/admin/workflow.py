@@ -1,8 +1,10 @@
 """Workflows: built, published and switched here."""
 
+# ruff: noqa: ARG002 - Django's hooks have more arguments than we need
+
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import UUID
 
 from django.contrib import admin, messages
@@ -15,8 +17,8 @@ from django.utils.html import format_html_join
 from django.views.decorators.csrf import csrf_protect
 from django.views.decorators.http import require_POST
 
-from automate.accounts.admin.base import AuditedAdmin
-from automate.accounts.admin.html import NOTHING, link, list_link, page_of, pill
+from automate.accounts.admin.base import AuditedAdmin, RelatedFilter
+from automate.accounts.admin.html import NOTHING, link, list_link, page_of, pill, when
 from workflows import services
 from workflows.admin.links import runs_of
 from workflows.admin.trigger import TriggerInline
@@ -41,10 +43,14 @@ class WorkflowAdmin(WorkflowSaving, AuditedAdmin):
     change_form_template = "admin/workflows/workflow/change_form.html"
     list_display = (
         "name", "state", "team", "version", "trigger_count", "runs", "owner",
-        "updated_at",
+        "changed",
     )  # fmt: skip
     list_select_related = ("team", "published", "owner")
-    list_filter = ("status", "team", ("owner", admin.RelatedOnlyFieldListFilter))
+    list_filter = (
+        "status",
+        ("team", RelatedFilter),
+        ("owner", admin.RelatedOnlyFieldListFilter),
+    )
     search_fields = ("name", "slug", "description")
     date_hierarchy = "created_at"
     prepopulated_fields = {"slug": ("name",)}  # noqa: RUF012 - Django's own form
@@ -67,8 +73,15 @@ class WorkflowAdmin(WorkflowSaving, AuditedAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Workflow]:
         """Workflows with the number of their triggers."""
-        rows = super().get_queryset(request)
+        rows: QuerySet[Workflow] = super().get_queryset(request)
         return rows.annotate(triggers_made=Count("triggers", distinct=True))
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        """What is wrong with the stored draft, when there is one."""
+        sets = super().get_fieldsets(request, obj)
+        if obj is not None:
+            return sets
+        return (sets[0], ("What happens", {"fields": ("definition",)}), *sets[2:])
 
     def get_prepopulated_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         """A slug is an address: it follows the name until it is saved once."""
@@ -86,7 +99,10 @@ class WorkflowAdmin(WorkflowSaving, AuditedAdmin):
         """The admin's addresses and that of the switches."""
         view = self.admin_site.admin_view(self.switch_view)
         name = "workflows_workflow_switch"
-        return [path("<uuid:pk>/switch/<slug:verb>/", view, name=name), *super().get_urls()]
+        return [
+            path("<uuid:pk>/switch/<slug:verb>/", view, name=name),
+            *super().get_urls(),
+        ]
 
     def render_change_form(
         self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
@@ -163,6 +179,8 @@ class WorkflowAdmin(WorkflowSaving, AuditedAdmin):
             else:
                 self.message_user(request, f"{workflow}: {done}.", messages.SUCCESS)
 
+    changed = when("updated_at", "changed", sortable=True)
+
     # --- columns ----------------------------------------------------------------
 
     @admin.display(description="status", ordering="status")
@@ -191,7 +209,7 @@ class WorkflowAdmin(WorkflowSaving, AuditedAdmin):
         """A link to all its versions."""
         return list_link(WorkflowVersion, "all", workflow__id__exact=workflow.pk)
 
-    @admin.display(description="ready to publish?")
+    @admin.display(description="ready to publish")
     def problems(self, workflow: Workflow) -> str:
         """What stands in the way of publishing the stored draft."""
         if workflow._state.adding:

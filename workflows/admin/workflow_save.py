@@ -40,7 +40,11 @@ class WorkflowSaving(_Base):
             return HttpResponseRedirect(request.get_full_path())
 
     def save_model(
-        self, request: HttpRequest, obj: Workflow, form: Any, change: bool  # noqa: FBT001
+        self,
+        request: HttpRequest,
+        obj: Workflow,
+        form: Any,
+        change: bool,  # noqa: FBT001
     ) -> None:
         """Make a new workflow; of an old one, what no document may change."""
         by: Any = request.user
@@ -53,14 +57,20 @@ class WorkflowSaving(_Base):
             )
             obj.__dict__.update(made.workflow.__dict__)
             return
-        moved = {name: data[name] for name in ("slug", "team") if name in form.changed_data}
+        moved = {
+            name: data[name] for name in ("slug", "team") if name in form.changed_data
+        }
         if moved:
             Workflow.objects.filter(pk=obj.pk).update(**moved)
             shown = {name: str(value) for name, value in moved.items()}
             audit.record("workflow.change", obj, by=by, changes=shown)
 
     def save_formset(
-        self, request: HttpRequest, form: Any, formset: Any, change: bool  # noqa: FBT001
+        self,
+        request: HttpRequest,
+        form: Any,
+        formset: Any,
+        change: bool,  # noqa: FBT001
     ) -> None:
         """Save the triggers, each with its secret and its audit entry."""
         if formset.model is not Trigger:
@@ -76,7 +86,11 @@ class WorkflowSaving(_Base):
             save_trigger(request, forms[id(trigger)], trigger)
 
     def save_related(
-        self, request: HttpRequest, form: Any, formsets: Any, change: bool  # noqa: FBT001
+        self,
+        request: HttpRequest,
+        form: Any,
+        formsets: Any,
+        change: bool,  # noqa: FBT001
     ) -> None:
         """Triggers first, then the draft that names them, then perhaps publish."""
         super().save_related(request, form, formsets, change)

@@ -1,5 +1,7 @@
 """API keys: shown once when they are made, revoked when they are not needed."""
 
+# ruff: noqa: ARG002 - Django's hooks have more arguments than we need
+
 from __future__ import annotations
 
 from typing import Any
@@ -13,7 +15,7 @@ from django.utils.html import format_html
 
 from automate.accounts import audit
 from automate.accounts.admin.base import AuditedAdmin
-from automate.accounts.admin.html import code, pill
+from automate.accounts.admin.html import code, pill, when
 from automate.accounts.models import ApiKey, Scope, User
 
 
@@ -36,8 +38,8 @@ class ApiKeyAdmin(AuditedAdmin):
 
     form = ApiKeyForm
     list_display = (
-        "name", "prefix_shown", "user", "scope_list", "state", "last_used_at",
-        "expires_at", "created_at",
+        "name", "prefix_shown", "user", "scope_list", "state", "used", "expires",
+        "created",
     )  # fmt: skip
     list_select_related = ("user",)
     list_filter = (("revoked_at", admin.EmptyFieldListFilter),)
@@ -84,7 +86,11 @@ class ApiKeyAdmin(AuditedAdmin):
         return self.has_change_permission(request)
 
     def save_model(
-        self, request: HttpRequest, obj: ApiKey, form: Any, change: bool  # noqa: FBT001
+        self,
+        request: HttpRequest,
+        obj: ApiKey,
+        form: Any,
+        change: bool,  # noqa: FBT001
     ) -> None:
         """A new key is issued and shown once; an old one keeps its text."""
         if change:
@@ -110,6 +116,10 @@ class ApiKeyAdmin(AuditedAdmin):
                 audit.record("apikey.revoke", key, by=by)
                 count += 1
         self.message_user(request, f"{count} key(s) revoked.", messages.SUCCESS)
+
+    used = when("last_used_at", "last used", sortable=True)
+    expires = when("expires_at", "expires", sortable=True)
+    created = when("created_at", "created", sortable=True)
 
     @admin.display(description="key", ordering="prefix")
     def prefix_shown(self, key: ApiKey) -> str:

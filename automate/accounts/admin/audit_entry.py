@@ -1,5 +1,7 @@
 """The audit: who changed what, and when."""
 
+# ruff: noqa: ARG002 - Django's hooks have more arguments than we need
+
 from __future__ import annotations
 
 from typing import Any
@@ -11,7 +13,7 @@ from django.urls import NoReverseMatch, reverse
 from django.utils.html import format_html
 
 from automate.accounts.admin.base import ReadOnlyAdmin
-from automate.accounts.admin.html import block, pretty
+from automate.accounts.admin.html import block, pretty, when
 from automate.accounts.models import AuditEntry
 
 OURS = ("accounts", "auth", "workflows", "runs", "webhooks")
@@ -28,7 +30,8 @@ class TypeFilter(admin.SimpleListFilter):
         return [
             (model._meta.label_lower, str(model._meta.verbose_name))
             for model in apps.get_models()
-            if model._meta.app_label in OURS and model in model_admin.admin_site._registry
+            if model._meta.app_label in OURS
+            and model in model_admin.admin_site._registry
         ]
 
     def queryset(self, request: HttpRequest, queryset: Any) -> Any:
@@ -39,15 +42,17 @@ class TypeFilter(admin.SimpleListFilter):
 class AuditEntryAdmin(ReadOnlyAdmin):
     """Entries, newest first; read only for everybody."""
 
-    list_display = ("at", "who", "action", "target", "summary")
-    list_display_links = ("at",)
+    list_display = ("moment", "who", "action", "target", "summary")
+    list_display_links = ("moment",)
     list_select_related = ("user", "api_key")
     list_filter = (TypeFilter,)
     search_fields = ("=object_id", "object_name", "action", "=user__email")
     search_help_text = "An object's id or name, an action, or a person's address."
     date_hierarchy = "at"
-    sortable_by = ("at",)
+    sortable_by = ("moment",)
     fields = ("at", "who", "action", "target", "object_type", "object_id", "detail")
+
+    moment = when("at", "at", sortable=True)
 
     @admin.display(description="who")
     def who(self, entry: AuditEntry) -> str:

@@ -1,5 +1,7 @@
 """The two kinds of admin pages: what people edit, and what is only read."""
 
+# ruff: noqa: ARG002 - Django's hooks have more arguments than we need
+
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
@@ -7,14 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.contrib import admin
-from django.db.models import ForeignKey, Model, QuerySet
+from django.contrib.admin.widgets import RelatedFieldWidgetWrapper
+from django.db.models import ForeignKey, Model, QuerySet, TextField
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.utils.text import capfirst
 
 from automate.accounts import audit
 from automate.accounts.admin.html import list_of, pretty
 from automate.accounts.admin.paginator import CappedPaginator
 from automate.accounts.admin.scope import visible
-from automate.accounts.models import AuditEntry
+from automate.accounts.models import AuditEntry, Team
 
 if TYPE_CHECKING:
     _ModelAdmin = admin.ModelAdmin[Any]
@@ -32,6 +36,7 @@ class BaseAdmin(_ModelAdmin):
 
     paginator = CappedPaginator
     show_full_result_count = False
+    show_facets = admin.ShowFacets.NEVER  # a count for each choice of each filter
     list_per_page = 50
     team_path: str = ""
 
@@ -39,6 +44,27 @@ class BaseAdmin(_ModelAdmin):
         """The rows that this person may see."""
         rows = super().get_queryset(request)
         return visible(rows, request.user, self.team_path) if self.team_path else rows
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """The list under its own name instead of "Select ... to change"."""
+        title = capfirst(self.opts.verbose_name_plural)
+        context = {"title": title, **(extra_context or {})}
+        return super().changelist_view(request, context)
+
+    def formfield_for_dbfield(
+        self, db_field: Any, request: HttpRequest, **kwargs: Any
+    ) -> Any:
+        """Short boxes for texts, and no buttons beside a choice of related objects."""
+        field = super().formfield_for_dbfield(db_field, request, **kwargs)
+        widget = getattr(field, "widget", None)
+        if isinstance(widget, RelatedFieldWidgetWrapper):
+            widget.can_add_related = widget.can_change_related = False
+            widget.can_delete_related = widget.can_view_related = False
+        if isinstance(db_field, TextField) and widget is not None:
+            widget.attrs["rows"] = 3
+        return field
 
     def history_view(
         self,
@@ -122,7 +148,9 @@ class AuditedAdmin(BaseAdmin):
     def _audit(self, verb: str, request: HttpRequest, obj: Model, message: Any) -> Any:
         changes = message if isinstance(message, Mapping) else {"note": str(message)}
         by: Any = request.user
-        return audit.record(f"{self.opts.model_name}.{verb}", obj, by=by, changes=changes)
+        return audit.record(
+            f"{self.opts.model_name}.{verb}", obj, by=by, changes=changes
+        )
 
     def formfield_for_foreignkey(
         self, db_field: ForeignKey[Any, Any], request: HttpRequest, **kwargs: Any
@@ -143,10 +171,12 @@ class RelatedFilter(_RelatedFieldListFilter):
 
     def field_choices(
         self, field: Any, request: HttpRequest, model_admin: Any
-    ) -> list[tuple[Any, str]]:
+    ) -> list[tuple[str, Any]]:
         """The ids and names to choose from."""
         model = field.remote_field.model
         rows = model._default_manager.all()
+        if model is Team and not request.user.is_superuser:
+            rows = request.user.teams.all()  # type: ignore[union-attr]
         other = model_admin.admin_site._registry.get(model)
         path = getattr(other, "team_path", "")
         if path:

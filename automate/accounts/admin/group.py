@@ -1,5 +1,7 @@
 """Roles: groups of permissions."""
 
+# ruff: noqa: ARG002 - Django's hooks have more arguments than we need
+
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
@@ -10,7 +12,7 @@ from django.http import HttpRequest
 from automate.accounts.admin.base import AuditedAdmin
 
 if TYPE_CHECKING:
-    _GroupAdmin = AuditedAdmin
+    _GroupAdmin = object
 else:
     _GroupAdmin = auth_admin.GroupAdmin
 

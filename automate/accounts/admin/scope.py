@@ -5,33 +5,39 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib.auth.models import AnonymousUser
-from django.db.models import Model, Q, QuerySet
+from django.core.exceptions import FieldDoesNotExist
+from django.db.models import Q, QuerySet
 
 from automate.accounts.models import User
-
-
-def team_rule(user: User | AnonymousUser, path: str = "team") -> Q:
-    """The filter that leaves a person their teams' rows and the shared ones.
-
-    `path` leads to the team: `team`, `workflow__team`.
-    """
-    if user.is_superuser:
-        return Q()
-    if not isinstance(user, User):
-        return Q(pk__in=())
-    teams = user.teams.values("pk")
-    return Q(**{f"{path}__isnull": True}) | Q(**{f"{path}__in": teams})
+from automate.accounts.visibility import visible_to
 
 
 def visible(
     queryset: QuerySet[Any, Any], user: User | AnonymousUser, path: str = "team"
 ) -> QuerySet[Any, Any]:
-    """The rows of a queryset that this person may see."""
-    rule = team_rule(user, path)
-    return queryset.filter(rule) if rule else queryset
+    """The rows of a queryset that this person may see.
+
+    `path` leads to the team: `team`, `workflow__team`. Where a row has an owner beside
+    its team, the owner sees it too.
+    """
+    if not isinstance(user, User):
+        return queryset.none()
+    if user.is_superuser:
+        return queryset
+    if _has_owner(queryset.model, path):
+        return queryset.filter(visible_to(user, path.removesuffix("team")))
+    teams = user.teams.values("pk")
+    return queryset.filter(
+        Q(**{f"{path}__isnull": True}) | Q(**{f"{path}__in": teams})
+    )
 
 
-def may_see(target: Model, user: User | AnonymousUser, path: str = "team") -> bool:
-    """Whether this person may see one object."""
-    rows = type(target)._default_manager.filter(pk=target.pk)
-    return visible(rows, user, path).exists()
+def _has_owner(model: Any, path: str) -> bool:
+    """Whether the model whose team the path leads to has owners."""
+    for name in path.split("__")[:-1]:
+        model = model._meta.get_field(name).related_model
+    try:
+        model._meta.get_field("owner")
+    except FieldDoesNotExist:
+        return False
+    return True

@@ -7,21 +7,24 @@ from django.db.models import Count, QuerySet
 from django.http import HttpRequest
 
 from automate.accounts.admin.base import AuditedAdmin
-from automate.accounts.admin.html import list_link
+from automate.accounts.admin.html import list_link, when
 from automate.accounts.models import Team, User
 
 
 class TeamAdmin(AuditedAdmin):
     """Teams by name, with links to their members."""
 
-    list_display = ("name", "slug", "members", "created_at")
+    list_display = ("name", "slug", "members", "created")
     search_fields = ("name", "slug")
     prepopulated_fields = {"slug": ("name",)}  # noqa: RUF012 - Django's own form
     fields = ("name", "slug")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Team]:
         """Teams with the number of their members."""
-        return super().get_queryset(request).annotate(people=Count("members"))
+        rows: QuerySet[Team] = super().get_queryset(request)
+        return rows.annotate(people=Count("members"))
+
+    created = when("created_at", "created", sortable=True)
 
     @admin.display(description="members", ordering="people")
     def members(self, team: Team) -> str:

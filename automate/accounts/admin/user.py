@@ -1,5 +1,7 @@
 """People, who sign in with an e-mail address."""
 
+# ruff: noqa: ARG002 - Django's hooks have more arguments than we need
+
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
@@ -10,11 +12,12 @@ from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 
 from automate.accounts.admin.base import AuditedAdmin
+from automate.accounts.admin.html import when
 from automate.accounts.models import User
 
 if TYPE_CHECKING:
-    _UserAdmin = auth_admin.UserAdmin[User]
-    _CreationForm = auth_forms.AdminUserCreationForm[User]
+    _UserAdmin = object  # typed for AbstractUser, which ours is not
+    _CreationForm = auth_forms.AdminUserCreationForm
     _ChangeForm = auth_forms.UserChangeForm[User]
 else:
     _UserAdmin = auth_admin.UserAdmin
@@ -52,7 +55,7 @@ class UserChangeForm(OneAddress, _ChangeForm):
 
     class Meta:
         model = User
-        fields = "__all__"  # noqa: DJ007 - the admin's fieldsets choose
+        fields = "__all__"
         field_classes: dict[str, Any] = {}  # noqa: RUF012
 
 
@@ -63,7 +66,7 @@ class UserAdmin(AuditedAdmin, _UserAdmin):
     add_form = UserAddForm
     unaudited = ("password", "password1", "password2")
     ordering = ("email",)
-    list_display = ("email", "name", "is_active", "is_staff", "is_superuser", "last_login")
+    list_display = ("email", "name", "is_active", "is_staff", "is_superuser", "seen")
     list_filter = ("is_active", "is_staff", "is_superuser", "groups", "teams")
     search_fields = ("email", "name")
     filter_horizontal = ("groups", "user_permissions", "teams")
@@ -80,6 +83,8 @@ class UserAdmin(AuditedAdmin, _UserAdmin):
         ),
     )
 
+    seen = when("last_login", "last login", sortable=True)
+
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         """Only superusers give rights: others could give themselves all of them."""
         if request.user.is_superuser:
@@ -87,7 +92,7 @@ class UserAdmin(AuditedAdmin, _UserAdmin):
         return (*self.readonly_fields, "is_staff", *RIGHTS, "teams")
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Nobody but a superuser changes a superuser: a new password is their rights."""
+        """Only superusers change superusers: a new password would be their rights."""
         allowed = super().has_change_permission(request, obj)
         return allowed and (request.user.is_superuser or not _is_super(obj))
 

@@ -4,23 +4,29 @@ from __future__ import annotations
 
 import calendar
 import json
+from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 from typing import Any
 
 from django import template
+from django.urls import reverse
 from django.utils import formats, timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.text import capfirst
 
-from automate.accounts.admin.html import duration, milliseconds, pill
+from automate.accounts.admin.html import (
+    NOTHING,
+    duration,
+    milliseconds,
+    moment,
+    pill,
+)
 
 register = template.Library()
 register.filter("pill", pill)
 register.filter("milliseconds", milliseconds)
-
-
-@register.filter
-def moment(value: datetime | None) -> str:
-    """A time to the millisecond, in UTC."""
-    return f"{value:%Y-%m-%d %H:%M:%S}.{value.microsecond // 1000:03} UTC" if value else ""
+register.filter("moment", moment)
 
 
 @register.filter
@@ -33,6 +39,54 @@ def clock(value: datetime | None) -> str:
 def as_json(value: Any) -> str:
     """A JSON value in one line."""
     return json.dumps(value, ensure_ascii=False, default=str)
+
+
+EMPTY = f">{NOTHING}</t"
+
+
+@register.simple_tag
+def labelled(cells: Iterable[str], headers: Iterable[Mapping[str, Any]]) -> SafeString:
+    """A row's cells with their columns' names: on a narrow screen a row is a card."""
+    shown = []
+    for cell, header in zip(cells, headers, strict=False):
+        name = "" if "action-checkbox" in cell else capfirst(header["text"])
+        tag, rest = cell[:3], cell[3:]  # Django writes "<td ..." and "<th ..."
+        empty = " data-empty" if EMPTY in cell else ""
+        shown.append(
+            format_html(
+                '{} data-label="{}"{}{}', SafeString(tag), name, empty, SafeString(rest)
+            )
+        )
+    return SafeString("".join(shown))
+
+
+MAIN = {
+    "Workflow": "Workflows",
+    "Trigger": "Triggers",
+    "Run": "Runs",
+    "DeliveryAttempt": "Requests",
+    "InboundEvent": "Turned away",
+    "Secret": "Secrets",
+    "Connection": "Connections",
+    "ApiKey": "API keys",
+    "Worker": "Workers",
+    "AuditEntry": "Audit",
+}
+
+
+@register.simple_tag
+def main_nav(apps: Iterable[Mapping[str, Any]], path: str) -> list[dict[str, Any]]:
+    """The places of the top bar that this person may go to."""
+    known = {
+        model["object_name"]: model for app in apps or () for model in app["models"]
+    }
+    home = reverse("admin:index")
+    places = [{"name": "Overview", "url": home, "here": path == home}]
+    for model, name in MAIN.items():
+        url = known.get(model, {}).get("admin_url")
+        if url:
+            places.append({"name": name, "url": url, "here": path.startswith(url)})
+    return places
 
 
 @register.simple_tag
@@ -65,7 +119,11 @@ def quick_date_hierarchy(cl: Any) -> dict[str, Any]:
         return {"show": True, "back": back, "choices": [{"title": title}]}
     if year and month:
         back = {"link": link(year), "title": str(year)}
-        return {"show": True, "back": back, "choices": _days(year, month, first, last, link)}
+        return {
+            "show": True,
+            "back": back,
+            "choices": _days(year, month, first, last, link),
+        }
     if year:
         back = {"link": link(), "title": "All dates"}
         return {"show": True, "back": back, "choices": _months(year, first, last, link)}

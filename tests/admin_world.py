@@ -1,0 +1,163 @@
+"""A site with a bit of everything, for the tests of the admin's pages."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from django.apps import apps
+from django.contrib.auth.models import Group, Permission
+from django.test import Client
+from django.utils import timezone
+
+from automate.accounts import audit
+from automate.accounts.models import ApiKey, Team, User
+from runs.models import Run, RunLog, Worker
+from tests.makers import make_attempt, make_job, make_run, make_step, make_user
+from webhooks.models import InboundEvent
+from workflows import services
+from workflows.models import Connection, Secret, Trigger, Workflow
+
+CANARY = "canary-7f3a"
+STEP = {
+    "id": "notify",
+    "type": "http_request",
+    "config": {"method": "POST", "url": "https://crm.example.com/hook"},
+}
+DEFINITION = {"nodes": [STEP]}
+
+
+def operator(*permissions: str, team: Team | None = None) -> User:
+    """A person who may open the admin, with these permissions (`runs.view_run`)."""
+    user = make_user(is_staff=True)
+    for name in permissions:
+        app, codename = name.split(".")
+        found = Permission.objects.filter(
+            content_type__app_label=app, codename=codename
+        )
+        user.user_permissions.add(*found)
+    if team is not None:
+        user.teams.add(team)
+    return user
+
+
+def boss() -> User:
+    """A superuser."""
+    return make_user(is_staff=True, is_superuser=True)
+
+
+def signed_in(user: User) -> Client:
+    """A client in whose browser this person has signed in."""
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+def flow(slug: str = "orders", *, by: User | None = None, **fields: Any) -> Workflow:
+    """A published workflow of one step with a signed webhook."""
+    document = {
+        "name": slug.capitalize(),
+        "slug": slug,
+        "definition": DEFINITION,
+        "triggers": [
+            {
+                "kind": "webhook",
+                "config": {"scheme": "github", "path": f"{slug}/in"},
+                "secret": f"{CANARY}-trigger",
+            }
+        ],
+    }
+    workflow = services.create_workflow(
+        document, by=by, team=fields.get("team")
+    ).workflow
+    workflow.refresh_from_db()
+    return workflow
+
+
+def broken_run(workflow: Workflow, **fields: Any) -> Run:
+    """A run whose only step was refused twice, until its retries ran out."""
+    fields = {
+        "status": "dead_letter",
+        "payload": {"order": 1, "password": f"{CANARY}-payload"},
+        "error_class": "rejected",
+        "error_message": "notify: crm.example.com answered 503",
+        **fields,
+    }
+    run = make_run(workflow, **fields)
+    step = make_step(
+        run, status="failed", attempt=2, output={"token": f"{CANARY}-output"}
+    )
+    for number in (1, 2):
+        make_attempt(
+            step,
+            number,
+            outcome="rejected",
+            response_status=503,
+            response_body="Service Unavailable",
+            request_body='{"order": 1}',
+        )
+    RunLog.objects.create(run=run, message="The retries ran out.", level="error")
+    return run
+
+
+def waiting_run(workflow: Workflow) -> Run:
+    """A run that was started and has nothing due for an hour."""
+    run = make_run(workflow, status="running", payload={"order": 2})
+    make_step(
+        run,
+        status="waiting",
+        waiting_for="time",
+        due_at=timezone.now() + timedelta(hours=1),
+    )
+    make_job(run, due_in=3600)
+    return run
+
+
+def world(rows: int = 3) -> Workflow:
+    """So many rows behind every list of the admin; the workflow of the runs."""
+    user = boss()
+    team = Team.objects.create(name="Sales", slug="sales")
+    workflow = flow(by=user)
+    trigger = Trigger.objects.get(workflow=workflow)
+    for number in range(rows):
+        Team.objects.create(name=f"Team {number}", slug=f"team-{number}")
+        Group.objects.create(name=f"Role {number}")
+        person = make_user()
+        person.teams.add(team)
+        flow(f"flow-{number}", by=user, team=team)
+        Secret.objects.create(name=f"S{number}", team=team, value=f"{CANARY}-secret")
+        Connection.objects.create(
+            name=f"c{number}",
+            team=team,
+            kind="bearer",
+            base_url="https://crm.example.com",
+            credentials={"token": f"{CANARY}-connection"},
+        )
+        key, _plain = ApiKey.objects.issue(person, f"key {number}", ["runs:read"])
+        audit.record("apikey.create", key, by=user)
+        InboundEvent.objects.create(trigger=trigger, reason="duplicate", status=200)
+        Worker.objects.create(kind="drain", host="h", pid=number, threads=8)
+        first = broken_run(workflow, trigger=trigger)
+        broken_run(workflow, trigger=trigger, replay_of=first, root_run=first)
+    waiting_run(workflow)
+    _background(rows)
+    return workflow
+
+
+def _background(rows: int) -> None:
+    now = timezone.now()
+    task = apps.get_model("django_q", "Task")
+    schedule = apps.get_model("django_q", "Schedule")
+    queue = apps.get_model("django_q", "OrmQ")
+    for number in range(rows):
+        for success in (True, False):
+            task.objects.create(
+                id=f"{number}{success}",
+                name="purge",
+                func="runs.tasks.purge",
+                started=now,
+                stopped=now,
+                success=success,
+            )
+        schedule.objects.create(name=f"s{number}", func="runs.tasks.purge")
+        queue.objects.create(key="automate", payload="sealed", lock=now)
