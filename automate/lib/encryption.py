@@ -226,6 +226,10 @@ class EncryptedField(_Mixin):
     def _from_bytes(self, plain: bytes) -> Any:
         raise NotImplementedError
 
+    def encrypted(self, value: Any) -> bytes:
+        """What the column stores for this value, which is not None."""
+        return self._dump(value)
+
     def _dump(self, value: Any) -> bytes:
         if isinstance(value, Unreadable):
             return value.stored

@@ -128,6 +128,8 @@ class Draft:
     def _finish(self, row: StepRun, status: StepStatus, output: Any) -> None:
         row.status, row.finished_at = status, self.now
         row.waiting_for, row.due_at, row.interrupted = "", None, False
+        if status is StepStatus.SUCCEEDED:
+            row.error_class = row.error_message = ""  # of the attempts before
         row.output = output
         self.outputs[row.node_id] = output
 
@@ -201,6 +203,7 @@ class Draft:
         if step.end is not None:
             self._end(step.end)
             return 0
+        free = max(free, 0)
         for node_id in step.start[:free]:
             self._begin(node_id)
         self._sleep(step, started=min(free, len(step.start)))
@@ -300,6 +303,8 @@ class Draft:
             held.run.status = RunStatus.RUNNING
         held.rows = self.rows
         held.outputs.update(self.outputs)
+        if self.settled:
+            held.solo = False
         for node_id in self.settled:
             held.in_flight.pop(node_id, None)
         moment = time.monotonic()

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from datetime import timedelta
 
 from django.conf import settings
-from django.db import DatabaseError, InterfaceError, connection, connections
+from django.db import Error, connection, connections
 from django.db.models.functions import Now
 
 from automate.lib.database import write_transaction
@@ -55,10 +55,13 @@ class Heartbeat:
         while not self._stop.wait(pause):
             try:
                 self.beat()
-            except (DatabaseError, InterfaceError) as error:
+            except Error as error:
                 logger.warning("the heartbeat could not reach the database: %s", error)
                 connection.close()
                 self._reaper.forget()
+            except Exception:
+                # Without this thread every lease of the drain would run out.
+                logger.exception("a beat failed, the next one follows")
             pause = settings.HEARTBEAT * random.uniform(0.8, 1.0)  # noqa: S311
         connections.close_all()
 

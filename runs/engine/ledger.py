@@ -6,14 +6,14 @@ import functools
 import logging
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from django.conf import settings
-from django.db import DatabaseError, InterfaceError, OperationalError
+from django.db import Error
 
-from automate.lib.database import is_repeatable, repeat, write_transaction
+from automate.lib.database import is_away, repeat, write_transaction
 from runs.engine.claim import Claimer
 from runs.engine.draft import Draft, Ending, attempt_row
 from runs.engine.held import Held
@@ -31,13 +31,6 @@ Work = Mapping[Held, list[Result]]
 
 class DatabaseAway(Exception):
     """The database cannot be reached; nothing was decided, try again later."""
-
-
-def is_away(error: BaseException) -> bool:
-    """True for a lost or refused connection; False for bad data and bugs."""
-    if isinstance(error, InterfaceError):
-        return True
-    return isinstance(error, OperationalError) and not is_repeatable(error)
 
 
 @dataclass(slots=True)
@@ -64,6 +57,7 @@ class Ledger:
     def __init__(self, claimer: Claimer | None = None) -> None:
         self._claimer = claimer or Claimer()
         self._doubt: Batch | None = None
+        self._late: list[tuple[Held, list[Result]]] = []
 
     def turn(self, work: Work, free: int, want: int = 0) -> Written:
         """Store these results, plan what follows, claim `want` more: one transaction.
@@ -78,13 +72,16 @@ class Ledger:
             if settled is not None:
                 return settled
         try:
-            return repeat(lambda: self._turn(work, free, want))
+            written = repeat(lambda: self._turn(work, free, want))
         except Exception as error:
             if is_away(error):
                 raise DatabaseAway from error
             logger.exception("recording and claiming again, run by run")
-        self._doubt = None
-        return self._singly(work, free, want)
+            self._doubt = None
+            written = self._singly(work, free, want)
+        self._late += written.lost
+        self._keep_late()
+        return written
 
     def claim_suspect(self, free: int) -> Written:
         """Claim one run whose lease ran out before, to run it alone."""
@@ -95,7 +92,7 @@ class Ledger:
             if not claim.jobs:
                 return Written()
             loaded = load(claim, sent + settings.LEASE)
-        except DatabaseError as error:
+        except Error as error:
             raise DatabaseAway from error
         written = self.turn({held: [] for held in loaded}, free)
         written.claimed = len(claim.jobs)
@@ -108,7 +105,7 @@ class Ledger:
             locked, now = lock(work) if work else ({}, None)
             batch = self._doubt = Batch(now or database_now())
             for held, results in work.items():
-                if not locked[held.job_id].held:
+                if held.written_off or not locked[held.job_id].held:
                     written.lost.append((held, results))
                     continue
                 if locked[held.job_id].signal_count != held.signal_count:
@@ -128,7 +125,6 @@ class Ledger:
         for draft in batch.drafts:
             draft.apply(sent + settings.LEASE)
         written.drafts = batch.drafts
-        self._keep_late(written.lost)
         return written
 
     # --- when a transaction fails for a reason in the data ----------------------------
@@ -137,97 +133,136 @@ class Ledger:
         """Record run by run; claim without planning, then plan run by run."""
         written = self._record_singly(work, free)
         free -= sum(len(draft.tasks) for draft in written.drafts)
-        if min(want, free) <= 0:
+        if written.resumed or min(want, free) <= 0:
             return written
         try:
             with write_transaction():
                 sent = time.monotonic()
                 claim = self._claimer.claim(min(want, free))
             loaded = load(claim, sent + settings.LEASE)
-        except DatabaseError as error:
+        except Error as error:
             # What was recorded stands; the next turn claims.
             logger.warning("could not claim: %s", error)
             return written
         part = self._record_singly({held: [] for held in loaded}, free)
+        written.resumed = part.resumed
         written.drafts += part.drafts
         written.lost += part.lost
         written.claimed, written.asked = len(claim.jobs), min(want, free)
         return written
 
     def _record_singly(self, work: Work, free: int) -> Written:
+        """Each run in a transaction of its own, as long as the database is there.
+
+        When it goes away on the way, what was committed stands and is returned as
+        `resumed`, so that the rest is recorded later; DatabaseAway when nothing was.
+        """
         written = Written()
         for held, results in work.items():
             work_of_one = functools.partial(self._turn, {held: results}, free, 0)
             try:
-                part = repeat(work_of_one)
-            except Exception as error:
-                if is_away(error):
-                    raise DatabaseAway from error
-                self._doubt = None
-                part = self._give_up(held, error)
+                part = self._or_give_up(held, work_of_one)
+            except DatabaseAway:
+                if not written.drafts and not written.lost:
+                    raise
+                written.resumed = True
+                break
             written.drafts += part.drafts
             written.lost += part.lost
             free -= sum(len(draft.tasks) for draft in part.drafts)
         return written
 
-    @staticmethod
-    def _give_up(held: Held, error: Exception) -> Written:
-        """This run alone cannot be written: it ends as failed, with the reason."""
-        logger.error("run %s cannot be recorded: %s", held.run_id, error)
-        message = f"Its result could not be stored: {type(error).__name__}: {error}"
-        ending = Ending(RunStatus.FAILED, ErrorInfo("unstorable", message[:2000]))
+    def _or_give_up(self, held: Held, work: Callable[[], Written]) -> Written:
+        try:
+            try:
+                return repeat(work)
+            except Exception as error:
+                if is_away(error):
+                    raise
+                self._doubt = None
+                repeat(functools.partial(_give_up, held, error))
+                return Written(lost=[(held, [])])
+        except Error as error:
+            raise DatabaseAway from error
 
-        def end() -> None:
-            with write_transaction():
-                end_alone(held, ending)
+    def _keep_late(self) -> None:
+        """Store what came too late as history; afterwards, so that it spoils nothing.
 
-        repeat(end)
-        return Written(lost=[(held, [])])
-
-    @staticmethod
-    def _keep_late(lost: Iterable[tuple[Held, list[Result]]]) -> None:
-        for held, results in lost:
-            logger.warning(
-                "discarding %d late result(s) of run %s", len(results), held.run_id
-            )
+        The transaction has committed: whatever happens here must not repeat it. What
+        cannot be stored while the database is away is tried again with the next turn.
+        """
+        while self._late:
+            held, results = self._late.pop()
             attempts = _attempts_of(held, results)
-            if attempts:
+            if not attempts:
+                continue
+            logger.warning(
+                "discarding %d late result(s) of run %s", len(attempts), held.run_id
+            )
+            try:
                 with write_transaction():
                     keep_late(held, attempts)
+            except Exception as error:
+                if is_away(error):
+                    self._late.append((held, results))
+                    return
+                logger.exception("the history of run %s is incomplete", held.run_id)
 
     # --- a commit whose answer was lost ----------------------------------------------
 
     def _resolve(self) -> Written | None:
         """Whether the transaction in doubt was applied; None when it was not.
 
-        A transaction applies whole, so one of its runs tells for all: its `seq` has
-        advanced under our token, or its job is gone and the run ended as drafted.
+        A transaction applies whole, so its runs tell for each other. A job that stands
+        as before is proof that it was not applied, even where another run looks as
+        if: that one may have been reaped and finished by somebody else meanwhile.
         """
         batch, sent = self._doubt, time.monotonic()
         assert batch is not None  # noqa: S101 - asked only when in doubt
         try:
-            applied = any(_was_applied(draft) for draft in batch.drafts)
-        except DatabaseError as error:
+            marks = {_was_applied(draft) for draft in batch.drafts}
+        except Error as error:
             raise DatabaseAway from error
         self._doubt = None
-        if not applied:
+        if False in marks or True not in marks:
             return None
         for draft in batch.drafts:
             draft.apply(sent)  # the lease's true end is not known: the next beat tells
         return Written(drafts=batch.drafts, resumed=True)
 
 
-def _was_applied(draft: Draft) -> bool:
+def _was_applied(draft: Draft) -> bool | None:
+    """True or False where this run's rows are proof, None where they are not."""
     held = draft.held
-    job = Job.objects.filter(pk=held.job_id).values("lease_token", "seq").first()
-    if draft.ending is not None:
+    rows = Job.objects.filter(pk=held.job_id)
+    job = rows.values("lease_token", "seq", "expiries").first()
+    if job is None:
+        if draft.ending is None:
+            return None
         ended = Run.objects.filter(pk=held.run_id, status=draft.ending.status)
-        return job is None and ended.exists()
-    if draft.fresh_lease and not draft.released:
-        return job is not None and bool(job["lease_token"] == held.token)
-    if job is None or job["seq"] != held.seq + 1:
-        return False
-    return draft.released or bool(job["lease_token"] == held.token)
+        return True if ended.exists() else None
+    ours = job["lease_token"] == held.token
+    if draft.fresh_lease:
+        # Before this transaction the job was nobody's.
+        if ours or (draft.released and job["seq"] == held.seq + 1):
+            return True
+        return False if job["seq"] == held.seq else None
+    if ours:
+        return bool(job["seq"] == held.seq + 1)
+    # A reaper leaves the same marks as a release, and one more expiry.
+    released = draft.released and job["seq"] == held.seq + 1 and not job["expiries"]
+    return True if released and job["lease_token"] is None else None
+
+
+def _give_up(held: Held, error: Exception) -> None:
+    """This run alone cannot be written: it ends as failed, with the reason."""
+    logger.error("run %s cannot be recorded: %s", held.run_id, error)
+    # The first line only: the others may quote the row.
+    reason = f"{type(error).__name__}: {error}".splitlines()[0]
+    message = f"Its result could not be stored: {reason}"
+    ending = Ending(RunStatus.FAILED, ErrorInfo("unstorable", message[:2000]))
+    with write_transaction():
+        end_alone(held, ending)
 
 
 def _drafted(held: Held, results: Sequence[Result], batch: Batch, free: int) -> Draft:

@@ -12,7 +12,7 @@ from django.conf import settings
 from django.db.models import F
 from django.db.models.functions import Now
 
-from automate.lib.database import repeat, write_transaction
+from automate.lib.database import is_away, repeat, write_transaction
 from runs.engine import wake
 from runs.engine.draft import Ending, unknown_attempt
 from runs.engine.record import database_now, end_run
@@ -57,10 +57,29 @@ class Reaper:
         self._seen = {key: self._seen.get(key, moment) for key in expired}
         if not ripe:
             return 0
-        reaped = repeat(lambda: reap(ripe))
+        reaped = _reap_all(ripe)
         if reaped:
             wake.notify()
         return reaped
+
+
+def _reap_all(leases: Sequence[tuple[int, UUID]]) -> int:
+    """All at once; when the data of one of them forbids it, one by one (I9)."""
+    try:
+        return repeat(lambda: reap(leases))
+    except Exception as error:
+        if len(leases) == 1 or is_away(error):
+            raise
+        logger.exception("reaping again, run by run")
+    reaped = 0
+    for lease in leases:
+        try:
+            reaped += _reap_all([lease])
+        except Exception as error:
+            if is_away(error):
+                raise
+            logger.exception("job %d cannot be reaped", lease[0])
+    return reaped
 
 
 def reap(leases: Sequence[tuple[int, UUID]]) -> int:

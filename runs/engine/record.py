@@ -177,6 +177,11 @@ class Batch:
         if ended:
             delete_jobs(ended)
         live = [draft for draft in self.drafts if draft.ending is None]
+        survived = [
+            draft.held.job_id for draft in live if draft.held.solo and draft.settled
+        ]
+        if survived:
+            _forgive(survived)
         kept = [
             draft.held.job_id
             for draft in live
@@ -215,10 +220,19 @@ def delete_jobs(ids: Sequence[int]) -> None:
     sql.run(f"DELETE FROM runs_job WHERE id {chosen}", values)  # noqa: S608 - no values in it
 
 
+def _forgive(ids: Sequence[int]) -> None:
+    """A result came: these did not kill their worker. To begin a step is no proof."""
+    chosen, values = sql.among(ids)
+    sql.run(
+        f"UPDATE runs_job SET expiries = 0 WHERE id {chosen}",  # noqa: S608 - no values in it
+        values,
+    )
+
+
 def _bump(ids: Sequence[int], changes: str, *values: Any) -> None:
     chosen, keys = sql.among(ids)
     sql.run(
-        f"UPDATE runs_job SET seq = seq + 1, expiries = 0, {changes} "  # noqa: S608 - no values in it
+        f"UPDATE runs_job SET seq = seq + 1, {changes} "  # noqa: S608 - no values in it
         f"WHERE id {chosen}",
         [*values, *keys],
     )
