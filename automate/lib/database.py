@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
-from django.db import OperationalError, connection, transaction
+from django.db import InterfaceError, OperationalError, connection, transaction
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -73,6 +73,17 @@ def write_transaction() -> Iterator[None]:
         return
     with _writer.held(f"{name}.writer"), transaction.atomic(savepoint=False):
         yield
+
+
+def is_away(error: BaseException) -> bool:
+    """True for a lost, refused or overloaded connection; False for bad data and bugs.
+
+    PostgreSQL reports rows that are too large (class 54) under the same exception.
+    """
+    if isinstance(error, InterfaceError):
+        return True
+    state = getattr(error.__cause__, "sqlstate", None) or ""
+    return isinstance(error, OperationalError) and not state.startswith("54")
 
 
 def is_repeatable(error: BaseException) -> bool:

@@ -7,7 +7,7 @@ import socket
 from datetime import timedelta
 
 from django.conf import settings
-from django.db import DatabaseError
+from django.db import Error
 from django.db.models.functions import Now
 
 from automate.lib.database import write_transaction
@@ -32,7 +32,7 @@ class Sign:
         self.drains = 1
 
     def beat(self, *, busy: int = 0) -> None:
-        """Say that this worker lives. Raises DatabaseError."""
+        """Say that this worker lives. Raises a database Error."""
         with write_transaction():
             fresh = Worker.objects.filter(pk=self._id).update(beat_at=Now(), busy=busy)
             if not fresh:
@@ -47,5 +47,5 @@ class Sign:
         try:
             with write_transaction():
                 Worker.objects.filter(pk=self._id).delete()
-        except DatabaseError:
+        except Error:
             return

@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable
 
 from django.conf import settings
-from django.db import DatabaseError, connection, connections
+from django.db import Error, OperationalError, connection, connections
 
 logger = logging.getLogger(__name__)
 CHANNEL = "automate_jobs"
@@ -60,7 +60,7 @@ class Notifier:
             try:
                 with connection.cursor() as cursor:
                     cursor.execute(f"NOTIFY {CHANNEL}")
-            except DatabaseError as error:
+            except Error as error:
                 # The poll is the safety net; the event itself is committed.
                 logger.info("could not send a wake-up: %s", error)
                 connection.close()
@@ -96,7 +96,7 @@ class Listener:
         while not self._stop.is_set():
             try:
                 self._listen()
-            except (DatabaseError, OSError) as error:
+            except (Error, OSError) as error:
                 logger.warning("LISTEN was interrupted, polling meanwhile: %s", error)
                 self._stop.wait(self.RETRY)
             finally:
@@ -114,4 +114,4 @@ class Listener:
                 for _ in raw.notifies(timeout=1.0, stop_after=1):
                     self._wake()
         except psycopg.Error as error:
-            raise DatabaseError(str(error)) from error
+            raise OperationalError(str(error)) from error
