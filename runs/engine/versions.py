@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -61,6 +62,7 @@ class Compiled:
 
 
 _cache: OrderedDict[UUID, Compiled] = OrderedDict()
+_lock = threading.Lock()  # a drain and its heartbeat's reaper both look here
 
 
 def compiled(ids: Iterable[UUID]) -> dict[UUID, Compiled | Exception]:
@@ -70,9 +72,10 @@ def compiled(ids: Iterable[UUID]) -> dict[UUID, Compiled | Exception]:
     """
     wanted = set(ids)
     found: dict[UUID, Compiled | Exception] = {}
-    for key in wanted & _cache.keys():
-        _cache.move_to_end(key)
-        found[key] = _cache[key]
+    with _lock:
+        for key in wanted & _cache.keys():
+            _cache.move_to_end(key)
+            found[key] = _cache[key]
     missing = wanted - found.keys()
     if missing:
         for version in WorkflowVersion.objects.filter(pk__in=missing):
@@ -85,9 +88,10 @@ def _compile_safely(version: WorkflowVersion) -> Compiled | Exception:
         result = compile_version(version)
     except Exception as error:  # noqa: BLE001 - it ends its own runs, no others
         return error
-    _cache[version.pk] = result
-    while len(_cache) > KEEP:
-        _cache.popitem(last=False)
+    with _lock:
+        _cache[version.pk] = result
+        while len(_cache) > KEEP:
+            _cache.popitem(last=False)
     return result
 
 
