@@ -13,10 +13,11 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from dataclasses import replace
 from enum import StrEnum
 
 from django.conf import settings
-from django.db import connection
+from django.db import Error, connection
 
 from automate.lib.net import Client, Policy
 from runs.engine import wake
@@ -25,7 +26,7 @@ from runs.engine.handback import hand_back
 from runs.engine.heartbeat import Heartbeat
 from runs.engine.held import Held
 from runs.engine.ledger import DatabaseAway, Ledger, Written, grouped
-from runs.engine.perform import Performer, Result
+from runs.engine.perform import Interrupted, Performer, Result
 from runs.engine.pool import Threads
 from runs.engine.sign import Sign
 
@@ -75,10 +76,13 @@ class Drain:
         self._woken = True
         self._claim_at = 0.0
         self._suspects_at = 0.0
+        self._look_at = 0.0
         self._quiet = False  # claim nothing until empty: a suspect runs alone
         self._hung = 0
         self._last_size = 0
         self._away = False
+        self._aborted = False
+        self._left_over = 0
         self.reason: Reason | None = None
         self._sign = Sign(seat=seat, threads=self._size)
         self._listener = wake.Listener(self.wake)
@@ -97,6 +101,8 @@ class Drain:
         self._stop_asked.set()
 
     def _deliver(self, result: Result) -> None:
+        if self._aborted and _may_be_our_doing(result):
+            result = replace(result, outcome=Interrupted())
         with self._wakeful:
             self._results.append(result)
             self._wakeful.notify()
@@ -132,7 +138,7 @@ class Drain:
             self._suspect()
             self._work(self._wanted())
             self._away = False
-        except DatabaseAway as error:
+        except (DatabaseAway, Error) as error:
             self._database_away(error)
         self._sleep()
 
@@ -147,6 +153,7 @@ class Drain:
             self.reason = Reason.MEMORY
         for key, held in list(self._held.items()):
             if held.written_off:
+                held.let_go = True
                 self._hung += len(held.in_flight)
                 self._threads.replace_hung(len(held.in_flight))
                 del self._held[key]
@@ -162,7 +169,9 @@ class Drain:
     def _work(self, want: int) -> None:
         """One transaction: results that came, runs that are due, `want` new ones."""
         work = grouped(self._taken())
-        free = self._free + sum(len(results) for results in work.values())
+        free = self._free + sum(
+            len(results) for held, results in work.items() if self._holds(held)
+        )
         may_begin = self.reason not in (Reason.STOPPED, Reason.HUNG)
         self._add_due(work, free if may_begin else 0)
         if not work and not want:
@@ -184,6 +193,10 @@ class Drain:
             )
         elif want:
             self._plan_next_look(full=written.claimed >= written.asked)
+
+    def _holds(self, held: Held) -> bool:
+        """False for a lease that was lost, also when the run was claimed anew."""
+        return self._held.get(held.run_id) is held
 
     def _add_due(self, work: dict[Held, list[Result]], free: int) -> None:
         """Also look at held runs with something due, or with a step that waits."""
@@ -226,11 +239,12 @@ class Drain:
 
     def _plan_next_look(self, *, full: bool) -> None:
         now = time.monotonic()
-        if full:
+        if full and now < self._look_at:
             self._claim_at = now
             return
+        self._look_at = now + SUSPECTS_EVERY  # also with a queue that is never empty
         look = next_due()
-        self._claim_at = now + min(settings.POLL, look.seconds)
+        self._claim_at = now if full else now + min(settings.POLL, look.seconds)
         # One drain a host gives way to a suspect; the others go on meanwhile.
         if look.suspects and self._seat == 0 and self._held:
             self._quiet = True
@@ -249,8 +263,11 @@ class Drain:
                 self._held[held.run_id] = held
             for task in draft.tasks:
                 self._threads.submit(task)
-        for held, _ in written.lost:
-            self._held.pop(held.run_id, None)
+        for held, results in written.lost:
+            if self._holds(held):
+                del self._held[held.run_id]
+            if held.let_go:  # these threads do not hang after all
+                self._hung -= len(results)
         if limited:  # a slot is free again
             self._woken = True
             wake.notify()
@@ -281,10 +298,11 @@ class Drain:
                 moments.append(held.due)
         return max(min(moments) - now, 0.0)
 
-    def _database_away(self, error: DatabaseAway) -> None:
+    def _database_away(self, error: Exception) -> None:
         """Claim nothing, start nothing, keep the outcomes; the fence decides later."""
         if not self._away:
-            logger.error("the database is away, holding on: %s", error.__cause__)
+            cause = error.__cause__ or error
+            logger.error("the database is away, holding on: %s", cause)
         self._away = True
         self._woken = True
         connection.close()
@@ -302,9 +320,11 @@ class Drain:
             self._record_quietly()
         if self._busy:
             logger.warning("%d step(s) did not end in time", self._busy)
+            self._aborted = True
             self._http.abort()
             time.sleep(0.2)  # what was just answered still counts
         self._record_quietly()
+        self._left_over = self._busy
         hand_back(list(self._held.values()), self._ledger)
         self._held.clear()
         wake.notify()
@@ -318,7 +338,16 @@ class Drain:
     @property
     def stuck(self) -> bool:
         """True when threads are left that will not end with this call."""
-        return self._hung > 0 or bool(self._busy)
+        return self._hung > 0 or self._left_over > 0
+
+
+def _may_be_our_doing(result: Result) -> bool:
+    """True for a request that failed without an answer, as one does that we cut off.
+
+    It does not count as a try of the step's: only what the receiver said counts.
+    """
+    attempt = getattr(result.outcome, "attempt", None)
+    return attempt is not None and attempt.response_status is None
 
 
 def _memory_mib() -> float:

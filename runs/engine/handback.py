@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 
-from django.db import DatabaseError, InterfaceError
+from django.db import Error
 from django.db.models import F
 
 from automate.lib.database import repeat, write_transaction
@@ -25,15 +25,10 @@ def hand_back(held: Sequence[Held], ledger: Ledger) -> None:
     """
     if not held:
         return
-    work = {
-        item: [
-            Result(item, node_id, flight.attempt, Interrupted())
-            for node_id, flight in item.in_flight.items()
-        ]
-        for item in held
-    }
     try:
-        written = ledger.turn(work, 0)
+        written = ledger.turn(_interrupted(held), 0)
+        if written.resumed:  # that was what had been in doubt; now these
+            written = ledger.turn(_interrupted(held), 0)
         ours = [
             draft.held
             for draft in written.drafts
@@ -41,8 +36,18 @@ def hand_back(held: Sequence[Held], ledger: Ledger) -> None:
         ]
         if ours:
             repeat(lambda: _release(ours))
-    except (DatabaseAway, DatabaseError, InterfaceError) as error:
+    except (DatabaseAway, Error) as error:
         logger.error("could not hand back %d run(s): %s", len(held), error)
+
+
+def _interrupted(held: Sequence[Held]) -> dict[Held, list[Result]]:
+    return {
+        item: [
+            Result(item, node_id, flight.attempt, Interrupted())
+            for node_id, flight in item.in_flight.items()
+        ]
+        for item in held
+    }
 
 
 def _release(held: Sequence[Held]) -> None:

@@ -69,7 +69,8 @@ class Held:
     in_flight: dict[str, InFlight] = field(default_factory=dict)
     starved: bool = False
     due: float | None = None
-    written_off: bool = False
+    written_off: bool = False  # by the heartbeat: a step hangs
+    let_go: bool = False  # by the drain, which has counted its threads as lost
     broken: Exception | None = None
 
     @property

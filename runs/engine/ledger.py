@@ -105,7 +105,7 @@ class Ledger:
             locked, now = lock(work) if work else ({}, None)
             batch = self._doubt = Batch(now or database_now())
             for held, results in work.items():
-                if held.written_off or not locked[held.job_id].held:
+                if held.let_go or not locked[held.job_id].held:
                     written.lost.append((held, results))
                     continue
                 if locked[held.job_id].signal_count != held.signal_count:
