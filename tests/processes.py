@@ -15,9 +15,13 @@ from typing import IO
 class Process:
     """A program under test whose output, both streams together, is in a file."""
 
-    def __init__(self, command: Sequence[str], log: Path, **changes: str) -> None:
+    def __init__(
+        self, command: Sequence[str], log: Path, **changes: str | None
+    ) -> None:
+        """`changes` of the environment; None takes a variable out of it."""
         self.log = log
-        environment = {**os.environ, "PYTHONUNBUFFERED": "1", **changes}
+        changed = {**os.environ, "PYTHONUNBUFFERED": "1", **changes}
+        environment = {name: text for name, text in changed.items() if text is not None}
         with log.open("wb") as output:
             self._process = start(command, output, environment)
         self.pid = self._process.pid
@@ -74,7 +78,9 @@ def start(
 
 
 @contextlib.contextmanager
-def running(command: Sequence[str], log: Path, **changes: str) -> Iterator[Process]:
+def running(
+    command: Sequence[str], log: Path, **changes: str | None
+) -> Iterator[Process]:
     """The program for the length of the block; killed when it has not ended by then."""
     process = Process(command, log, **changes)
     try:
