@@ -99,10 +99,12 @@ class WorkflowSaving(_Base):
         data = form.cleaned_data
         document = document_of(workflow, data["definition"], **form.meta(data))
         result = services.save_draft(workflow, document, by=by)
-        self.tell(request, [*result.messages, *result.warnings], messages.WARNING)
+        self.tell(request, result.messages, messages.WARNING)
         if "_publish" in request.POST and self.has_publish_permission(request):  # type: ignore[attr-defined]
             self.publish(request, workflow)
-        elif result.problems:
+            return
+        self.tell(request, result.warnings, messages.WARNING)
+        if result.problems:
             note = "The draft is saved. Before it can be published:"
             self.tell(request, result.problems, messages.WARNING, note)
 
