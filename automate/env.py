@@ -8,7 +8,6 @@ default and one sentence; `docs/settings.md` and `.env.example` are made from
 from __future__ import annotations
 
 import os
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -117,7 +116,13 @@ SETTINGS: tuple[Setting, ...] = (
         "Engine",
     ),
     Setting("AUTOMATE_WORKERS", int, 4, "Worker processes of a cluster.", "Engine"),
-    Setting("AUTOMATE_THREADS", int, 32, "Steps at once in a drain.", "Engine"),
+    Setting(
+        "AUTOMATE_THREADS",
+        int,
+        0,
+        "Steps at once in a drain. 0: 32, on SQLite, which has one drain, 64.",
+        "Engine",
+    ),
     Setting("AUTOMATE_WEB", int, 2, "Web processes of `manage.py up`.", "Engine"),
     Setting(
         "AUTOMATE_LEASE",

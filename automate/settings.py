@@ -54,7 +54,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # --- the engine -------------------------------------------------------------
 WORKERS = max(2, env.read("AUTOMATE_WORKERS"))
-THREADS = env.read("AUTOMATE_THREADS")
+THREADS = env.read("AUTOMATE_THREADS") or (64 if SQLITE else 32)
 WEB_PROCESSES = env.read("AUTOMATE_WEB")
 LEASE = env.read("AUTOMATE_LEASE") or (60.0 if SQLITE else 15.0)
 HEARTBEAT = env.read("AUTOMATE_HEARTBEAT")

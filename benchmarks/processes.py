@@ -42,9 +42,13 @@ def _wait_for(url: str, seconds: float = 30.0) -> None:
 
 @dataclass(slots=True)
 class Cost:
-    """CPU seconds used so far and memory (PSS, MiB) of a set of processes."""
+    """CPU seconds used so far and memory (PSS, MiB) of a set of processes.
+
+    `web` is the part of `ours` that the web server used.
+    """
 
     ours: float
+    web: float
     postgres: float
     pss: float
     count: int
@@ -69,13 +73,16 @@ class Site:
 
     def cost(self) -> Cost:
         """What our processes have used until now."""
-        ours, pss, count = 0.0, 0.0, 0
+        ours, web, pss, count = 0.0, 0.0, 0.0, 0
         for process in self.processes():
             with contextlib.suppress(psutil.NoSuchProcess, FileNotFoundError):
-                ours += _cpu(process)
+                cpu = _cpu(process)
+                ours += cpu
+                if any("granian" in word for word in process.cmdline()):
+                    web += cpu
                 pss += _pss(process.pid)
                 count += 1
-        return Cost(ours, _postgres_cpu(), pss, count)
+        return Cost(ours, web, _postgres_cpu(), pss, count)
 
 
 def _cpu(process: psutil.Process) -> float:

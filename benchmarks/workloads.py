@@ -104,16 +104,21 @@ async def _closed(
         "end to end p50/p99 ms": percentiles(whole),
         "requests sent": count,
         "sent twice": count - events * steps,
-        "CPU ms/event ours": _per_event(before, after, events)[0],
-        "CPU ms/event PostgreSQL": _per_event(before, after, events)[1],
+        **_per_event(before, after, events),
         "peak PSS MiB": round(max(peak), 1),
     }
 
 
-def _per_event(before: Cost, after: Cost, events: int) -> tuple[float, float]:
-    ours = (after.ours - before.ours) / events * 1000
-    postgres = (after.postgres - before.postgres) / events * 1000
-    return round(ours, 3), round(postgres, 3)
+def _per_event(before: Cost, after: Cost, events: int) -> Figures:
+    def cost(name: str) -> float:
+        used = getattr(after, name) - getattr(before, name)
+        return round(float(used) / events * 1000, 3)
+
+    return {
+        "CPU ms/event ours": cost("ours"),
+        "CPU ms/event of it web": cost("web"),
+        "CPU ms/event PostgreSQL": cost("postgres"),
+    }
 
 
 async def w1(site: Site, events: int = 5000) -> Figures:

@@ -19,7 +19,7 @@ from automate.lib import jsonio
 from automate.lib.database import write_transaction
 from automate.lib.ids import uuid7
 from runs.engine import wake
-from runs.models import IdempotencyKey, Job, Run
+from runs.models import IdempotencyKey, Run
 from runs.services.errors import NotRunnable
 from workflows.models import Workflow
 
@@ -196,36 +196,43 @@ def _store_postgresql(run: Run, timeout: int, dedupe: Dedupe | None) -> bool:
 
 # --- SQLite: the same in three --------------------------------------------------
 
+_TAKE_KEY_SQLITE = """
+INSERT INTO runs_idempotencykey
+    (scope, key_hash, body_hash, run_id, created_at, expires_at)
+VALUES (%s, %s, %s, %s, %s, %s)
+ON CONFLICT (scope, key_hash) DO UPDATE
+    SET run_id = excluded.run_id, body_hash = excluded.body_hash,
+        created_at = excluded.created_at, expires_at = excluded.expires_at
+    WHERE expires_at <= excluded.created_at
+RETURNING run_id"""
+_JOB_SQLITE = """
+INSERT INTO runs_job (run_id, workflow_id, priority, due_at, seq, signal_count,
+                      expiries, holds_slot, children_left, wants_answer)
+VALUES (%s, %s, 2, %s, 0, 0, 0, 0, 0, 0)"""
+
+
+@cache
+def _insert_run_sqlite() -> str:
+    columns = ", ".join(f'"{item.column}"' for item in _run_fields())
+    marks = ", ".join(["%s"] * (len(_run_fields()) + 2))
+    return f"INSERT INTO runs_run ({columns}, created_at, deadline) VALUES ({marks})"  # noqa: S608 - column names of our own model
+
 
 def _store_sqlite(run: Run, timeout: int, dedupe: Dedupe | None) -> bool:
-    with write_transaction():
+    adapt = connection.ops.adapt_datetimefield_value
+    values = _run_values(run)
+    with write_transaction(), connection.cursor() as cursor:
         now = timezone.now()
-        if dedupe is not None and not _take_key(run.pk, dedupe):
-            return False
-        run.created_at = now
-        run.deadline = now + timedelta(seconds=timeout)
-        run.save(force_insert=True)
-        Job.objects.create(run=run, workflow_id=run.workflow_id, due_at=now)
+        at = adapt(now)
+        if dedupe is not None:
+            key = [dedupe.scope, key_hash(dedupe.key), dedupe.body_hash, run.pk.hex]
+            cursor.execute(_TAKE_KEY_SQLITE, [*key, at, adapt(now + dedupe.ttl)])
+            if cursor.fetchone() is None:
+                return False
+        end = adapt(now + timedelta(seconds=timeout))
+        cursor.execute(_insert_run_sqlite(), [*values, at, end])
+        cursor.execute(_JOB_SQLITE, [run.pk.hex, run.workflow_id.hex, at])
     return True
-
-
-def _take_key(run_id: UUID, dedupe: Dedupe) -> bool:
-    now = timezone.now()
-    fresh = {
-        "body_hash": dedupe.body_hash,
-        "run_id": run_id,
-        "created_at": now,
-        "expires_at": now + dedupe.ttl,
-    }
-    held, created = IdempotencyKey.objects.get_or_create(
-        scope=dedupe.scope, key_hash=key_hash(dedupe.key), defaults=fresh
-    )
-    if created:
-        return True
-    return (
-        IdempotencyKey.objects.filter(pk=held.pk, expires_at__lte=now).update(**fresh)
-        == 1
-    )
 
 
 def execute_manually(
@@ -242,7 +249,7 @@ def execute_manually(
         raise NotRunnable(f"{workflow} has no published version; publish it first.")
     if workflow.status != Workflow.Status.ACTIVE:
         raise NotRunnable(f"{workflow} is {workflow.status}; activate it first.")
-    with transaction.atomic():
+    with write_transaction():
         accepted = accept(
             Target(workflow.pk, workflow.published_id, workflow.run_timeout),
             Event(body=jsonio.dumps(payload).encode(), content_type="application/json"),
