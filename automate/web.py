@@ -97,8 +97,10 @@ def serve(
     from granian.log import LogLevels
     from granian.server import Server
 
+    main_process = os.getpid()
+
     def in_worker() -> Callable[..., Any]:
-        _die_with_parent()
+        _die_with(main_process)
         return application
 
     Server(
@@ -120,10 +122,12 @@ def serve(
     ).serve(target_loader=in_worker, wrap_loader=False)
 
 
-def _die_with_parent() -> None:
+def _die_with(main_process: int) -> None:
     """A worker without its main process would serve on, unwatched."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(1, signal.SIGTERM, 0, 0, 0)  # PR_SET_PDEATHSIG
+    if os.getppid() != main_process:  # it ended before the line above
+        os._exit(1)
 
 
 if __name__ == "__main__":
