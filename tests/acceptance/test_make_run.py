@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 import requests
@@ -152,14 +153,14 @@ def check_the_api(home: Home, run_id: str) -> str:
     return key
 
 
-def read_run(home: Home, run_id: str, key: str) -> dict[str, object]:
+def read_run(home: Home, run_id: str, key: str) -> dict[str, Any]:
     answer = requests.get(
         f"{home.url}/api/v1/runs/{run_id}",
         headers={"Authorization": f"Bearer {key}"},
         timeout=20,
     )
     assert answer.status_code == 200, answer.text
-    record: dict[str, object] = answer.json()
+    record: dict[str, Any] = answer.json()
     return record
 
 
