@@ -64,7 +64,8 @@ def _sorted(incoming: Mapping[str, list[Edge]]) -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True)
 class StepState:
-    """Where one step stands. A step that was never started has no state."""
+    """Where one step stands. A step that was never started has no state, or is
+    pending when a redrive brought its idempotency key along."""
 
     status: StepStatus
     attempt: int = 0
@@ -133,7 +134,7 @@ def plan(
     skip: list[str] = []
     for node in graph.order:
         state = known.get(node)
-        if state is None:
+        if state is None or state.status is StepStatus.PENDING:
             decision = _decide(graph, known, node, entries)
             if decision is False:
                 known[node] = StepState(StepStatus.SKIPPED)
@@ -141,7 +142,7 @@ def plan(
             elif decision and stopped is None:
                 begin.append(node)
         elif stopped is None and _is_due(state, now):
-            if state.status is StepStatus.WAITING and state.waiting_for == "time":
+            if state.waiting_for == "time":
                 known[node] = replace(state, status=StepStatus.SUCCEEDED)
                 complete.append(node)
             else:
@@ -152,8 +153,6 @@ def plan(
 
 
 def _is_due(state: StepState, now: datetime) -> bool:
-    if state.status is StepStatus.PENDING:
-        return True
     waiting = state.status is StepStatus.WAITING
     return waiting and state.due_at is not None and state.due_at <= now
 

@@ -6,6 +6,7 @@ from datetime import timedelta
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import Max, Q
 from django.db.models.functions import Now
 
 from automate.accounts.audit import record as audit
@@ -13,11 +14,13 @@ from automate.accounts.models import ApiKey, User
 from automate.lib.database import repeat, write_transaction
 from automate.lib.encryption import is_readable
 from automate.lib.ids import uuid7
+from automate.lib.jsonio import storable
 from runs.engine import wake
 from runs.engine.record import database_now
 from runs.models import Job, Run, RunLog, StepRun
+from runs.services.carry import carry_over
 from runs.services.errors import RedriveRefused
-from runs.states import FINAL_RUN, AttemptOutcome, RunStatus, StepStatus
+from runs.states import FINAL_RUN, RunStatus, StepStatus
 from workflows.models import Workflow, WorkflowVersion
 
 By = User | ApiKey | None
@@ -42,7 +45,7 @@ def _cancel(run: Run, by: By, reason: str) -> bool:
                 status=RunStatus.CANCELLED,
                 finished_at=now,
                 error_class="cancelled",
-                error_message=reason or f"Cancelled by {by or 'the system'}.",
+                error_message=storable(reason or f"Cancelled by {by or 'the system'}."),
             )
         )
         if not ended:
@@ -53,7 +56,8 @@ def _cancel(run: Run, by: By, reason: str) -> bool:
         ).update(status=StepStatus.CANCELLED, finished_at=now, due_at=None)
         Job.objects.filter(run=run).delete()
         RunLog.objects.create(run=run, message=f"Cancelled by {by or 'the system'}.")
-        audit("run.cancel", run, by=by, changes={"reason": reason})
+        audit("run.cancel", run, by=by, changes={"reason": storable(reason)})
+        transaction.on_commit(wake.notify)  # it may have held a slot
     return True
 
 
@@ -72,16 +76,12 @@ def redrive(run: Run, *, by: By, start: str = "start", version: str = "pinned") 
 
 def _redrive(run_id: UUID, by: By, start: str, version: str) -> Run:
     with write_transaction():
-        run = (
-            Run.objects.select_related("workflow", "version")
-            .select_for_update(of=("self",), no_key=True)
-            .get(pk=run_id)
-        )
+        run = _locked(run_id)
         _check(run, start)
         chosen = _version(run, version)
         fresh = _copy(run, chosen)
         fresh.save(force_insert=True)
-        carried = _carry_over(run, fresh, chosen) if start == "failed" else 0
+        carried = carry_over(run, fresh, chosen) if start == "failed" else 0
         job = Job(run=fresh, workflow_id=run.workflow_id, seq=1 if carried else 0)
         job.save(force_insert=True)
         RunLog.objects.create(
@@ -97,13 +97,30 @@ def _redrive(run_id: UUID, by: By, start: str, version: str) -> Run:
     return fresh
 
 
+def _locked(run_id: UUID) -> Run:
+    """The run, locked with the first of its family: one redrive of an event at once."""
+    root = Run.objects.values_list("root_run", flat=True).get(pk=run_id)
+    family = Run.objects.filter(pk__in={run_id, root or run_id}).order_by("pk")
+    list(family.select_for_update(no_key=True).values_list("pk"))
+    return Run.objects.select_related("workflow", "version").get(pk=run_id)
+
+
+def _family(run: Run) -> Q:
+    """The first run of the event and every redrive of it."""
+    root = run.root_run_id or run.pk
+    return Q(pk=root) | Q(root_run=root)
+
+
 def _check(run: Run, start: str) -> None:
     if not run.is_final:
         raise RedriveRefused(
             f"Run {run.pk} is still {run.status}; cancel it or wait for its end."
         )
-    if Job.objects.filter(run__replay_of=run).exists():
-        raise RedriveRefused(f"A redrive of run {run.pk} is still under way.")
+    alive = Run.objects.filter(_family(run), job__isnull=False).first()
+    if alive is not None:
+        raise RedriveRefused(
+            f"Run {alive.pk}, a redrive of the same event, is still under way."
+        )
     if run.workflow.status == Workflow.Status.ARCHIVED:
         raise RedriveRefused(f"{run.workflow} is archived.")
     if start == "failed" and run.status == RunStatus.SUCCEEDED:
@@ -116,9 +133,17 @@ def _check(run: Run, start: str) -> None:
 def _version(run: Run, version: str) -> WorkflowVersion:
     if version == "pinned":
         return run.version
-    if run.workflow.published is None:
+    latest = run.workflow.published
+    if latest is None:
         raise RedriveRefused(f"{run.workflow} has no published version.")
-    return run.workflow.published
+    ids = {node["id"] for node in latest.definition.get("nodes", [])}
+    gone = [item for item in run.start if item not in ids]
+    if gone:
+        raise RedriveRefused(
+            f"The run began with step {gone[0]}, which version {latest.number} lacks; "
+            "redrive it on the pinned version."
+        )
+    return latest
 
 
 def _copy(run: Run, version: WorkflowVersion) -> Run:
@@ -127,66 +152,15 @@ def _copy(run: Run, version: WorkflowVersion) -> Run:
         "variables", "start", "search_keys", "traceparent", "event_id", "source_ip",
     )  # fmt: skip
     values = {name: getattr(run, name) for name in same}
+    # Above that of every run of this event: no two of them share a key by chance.
+    last = Run.objects.filter(_family(run)).aggregate(last=Max("generation"))["last"]
     return Run(
         id=uuid7(),
         version=version,
         replay_of=run,
         root_run_id=run.root_run_id or run.pk,
-        generation=run.generation + 1,
+        generation=last + 1,
         created_at=Now(),
         deadline=database_now() + timedelta(seconds=run.workflow.run_timeout),
         **values,
-    )
-
-
-def _carry_over(run: Run, fresh: Run, version: WorkflowVersion) -> int:
-    """Copy succeeded steps; give open effects of unknown outcome their old key."""
-    nodes = {node["id"]: node for node in version.definition.get("nodes", [])}
-    copies = []
-    for row in run.step_runs.all():
-        node = nodes.get(row.node_id)
-        if row.status == StepStatus.SUCCEEDED:
-            if node is None or node["type"] != row.kind:
-                raise RedriveRefused(
-                    f"Step {row.node_id} had succeeded but is not in version "
-                    f"{version.number}; redrive from the start."
-                )
-            copies.append(_copy_of(row, fresh))
-        elif node is not None and row.attempt and _undecided(row):
-            pending = StepRun(
-                run=fresh,
-                node_id=row.node_id,
-                kind=row.kind,
-                status=StepStatus.PENDING,
-                generation=row.generation,
-                idempotency_key=row.idempotency_key,
-            )
-            copies.append(pending)
-    StepRun.objects.bulk_create(copies)
-    return len(copies)
-
-
-def _undecided(row: StepRun) -> bool:
-    """True when the last attempt may have had its effect, or was never sent."""
-    last = row.attempts.order_by("-number").values_list("outcome", flat=True).first()
-    return last in (AttemptOutcome.UNKNOWN, AttemptOutcome.NOT_SENT)
-
-
-def _copy_of(row: StepRun, fresh: Run) -> StepRun:
-    if not is_readable(row.output):
-        raise RedriveRefused(f"The output of step {row.node_id} is {row.output}.")
-    return StepRun(
-        run=fresh,
-        node_id=row.node_id,
-        kind=row.kind,
-        status=StepStatus.SUCCEEDED,
-        attempt=row.attempt,
-        port=row.port,
-        generation=row.generation,
-        idempotency_key=row.idempotency_key,
-        input=row.input,
-        output=row.output,
-        carried_from=row,
-        started_at=row.started_at,
-        finished_at=row.finished_at,
     )
