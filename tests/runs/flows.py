@@ -51,7 +51,7 @@ def line(*nodes: dict[str, Any]) -> list[dict[str, str]]:
 
 def publish(
     *nodes: dict[str, Any],
-    connections: Sequence[Mapping[str, str]] | None = None,
+    connections: Sequence[dict[str, str]] | None = None,
     workflow: Workflow | None = None,
     output: Any = None,
     variables: Mapping[str, Any] | None = None,

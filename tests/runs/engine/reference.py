@@ -89,7 +89,7 @@ class World:
         nodes = list(self.nodes)
         random.shuffle(nodes)
         for node in nodes:
-            if node in self.states or node in taken or node in self.entries:
+            if self._has_begun(node) or node in taken or node in self.entries:
                 continue
             edges = self._into(node)
             if any(edge.source not in taken for edge in edges):
@@ -102,11 +102,14 @@ class World:
             return True
         return False
 
-    def _begins(self, node: str, taken: Mapping[str, set[str]]) -> bool:
+    def _has_begun(self, node: str) -> bool:
         state = self.states.get(node)
-        if state is not None:
-            pending = state.status is StepStatus.PENDING
-            return pending or (self._due(state) and not self._time_is_up(state))
+        return state is not None and state.status is not StepStatus.PENDING
+
+    def _begins(self, node: str, taken: Mapping[str, set[str]]) -> bool:
+        if self._has_begun(node):
+            state = self.states[node]
+            return self._due(state) and not self._time_is_up(state)
         if node in taken:
             return False
         if node in self.entries:
@@ -122,9 +125,11 @@ class World:
         if StepStatus.RUNNING in statuses:
             return
         told.ends = True
-        told.skip = {node for node in self.nodes if node not in self.states}
+        before = told.skip
+        told.skip = before | {n for n in self.nodes if n not in self.states}
         held = (StepStatus.WAITING, StepStatus.PENDING)
-        told.cancel = {n for n, s in self.states.items() if s.status in held}
+        open_steps = {n for n, s in self.states.items() if s.status in held}
+        told.cancel = open_steps - before
 
 
 def names(items: Iterable[str]) -> set[str]:

@@ -160,6 +160,15 @@ def test_a_step_that_was_carried_over_pending_begins() -> None:
     assert plan(graph("a>b"), {"a": DONE, "b": pending}, NOW).start == ("b",)
 
 
+def test_a_pending_step_waits_for_what_leads_to_it() -> None:
+    pending = StepState(StepStatus.PENDING)
+
+    assert plan(graph("a>b"), {"b": pending}, NOW) == Plan(start=("a",))
+    assert plan(graph("a>b:failure"), {"a": DONE, "b": pending}, NOW) == Plan(
+        skip=("b",), end=End(RunStatus.SUCCEEDED)
+    )
+
+
 def test_an_empty_graph_has_succeeded() -> None:
     assert plan(graph(), {}, NOW) == Plan(end=End(RunStatus.SUCCEEDED))
 

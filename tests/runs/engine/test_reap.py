@@ -38,9 +38,7 @@ def job(run: Run) -> Job:
     return Job.objects.get(run=run)
 
 
-def test_a_run_whose_worker_vanished_is_due_again(
-    hand: Hand, receiver: Server
-) -> None:
+def test_a_run_whose_worker_vanished_is_due_again(hand: Hand, receiver: Server) -> None:
     """I8. Shown to fail without `due_at` and the states in `reap`."""
     run = started(publish(call("notify", receiver.url)))
     hand.claim()
@@ -128,7 +126,7 @@ class TestTwoPasses:
     @pytest.fixture
     def clock(self, monkeypatch: pytest.MonkeyPatch) -> list[float]:
         now = [1000.0]
-        monkeypatch.setattr(module.time, "monotonic", lambda: now[0])
+        monkeypatch.setattr("runs.engine.reap.time.monotonic", lambda: now[0])
         return now
 
     def test_the_second_look_reaps(
