@@ -120,7 +120,7 @@ def running(environment: dict[str, str], log: Path) -> Iterator[Site]:
             [PYTHON, "-m", "benchmarks.receiver", str(receiver)], cwd=ROOT
         )
         site = subprocess.Popen(
-            [PYTHON, "/tmp/up.py", str(port)],
+            [PYTHON, "manage.py", "up", "--port", str(port)],
             cwd=ROOT,
             env=env,
             stdout=output,
