@@ -100,7 +100,7 @@ class Command(BaseCommand):
         except Error as error:
             raise CommandError(
                 f"The database cannot be reached: {str(error).strip()}\n"
-                "Start it, or correct DATABASE_URL."
+                "Start it, create the database, or correct DATABASE_URL."
             ) from None
         try:
             return missing_migrations()
