@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import copy
 import ctypes
-import gc
 import multiprocessing
 import os
 import signal
@@ -78,13 +77,13 @@ def preload() -> Callable[..., Any]:
     from django.db import connections
     from django.urls import get_resolver
 
+    from automate.lib import memory
     from automate.wsgi import application
 
     for pattern in get_resolver().url_patterns:
         getattr(pattern, "url_patterns", None)
     connections.close_all()
-    gc.collect()
-    gc.freeze()
+    memory.before_fork()
     return application
 
 
