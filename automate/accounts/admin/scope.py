@@ -27,9 +27,7 @@ def visible(
     if _has_owner(queryset.model, path):
         return queryset.filter(visible_to(user, path.removesuffix("team")))
     teams = user.teams.values("pk")
-    return queryset.filter(
-        Q(**{f"{path}__isnull": True}) | Q(**{f"{path}__in": teams})
-    )
+    return queryset.filter(Q(**{f"{path}__isnull": True}) | Q(**{f"{path}__in": teams}))
 
 
 def _has_owner(model: Any, path: str) -> bool:

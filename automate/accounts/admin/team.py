@@ -14,7 +14,7 @@ from automate.accounts.models import Team, User
 class TeamAdmin(AuditedAdmin):
     """Teams by name, with links to their members."""
 
-    list_display = ("name", "slug", "members", "created")
+    list_display = ("name", "slug", "member_count", "created")
     search_fields = ("name", "slug")
     prepopulated_fields = {"slug": ("name",)}  # noqa: RUF012 - Django's own form
     fields = ("name", "slug")
@@ -27,6 +27,6 @@ class TeamAdmin(AuditedAdmin):
     created = when("created_at", "created", sortable=True)
 
     @admin.display(description="members", ordering="people")
-    def members(self, team: Team) -> str:
+    def member_count(self, team: Team) -> str:
         """A link to the people of this team."""
         return list_link(User, team.people, teams__id__exact=team.pk)  # type: ignore[attr-defined]

@@ -82,7 +82,14 @@ def test_what_senders_write_is_shown_as_text() -> None:
 
 @pytest.mark.parametrize(
     "body",
-    [b"", b"\x00\x01\xff\xfe", b"[" * 5000, b'{"a": NaN}', "ß€\ud7ff".encode(), b"\xff{"],
+    [
+        b"",
+        b"\x00\x01\xff\xfe",
+        b"[" * 5000,
+        b'{"a": NaN}',
+        "ß€\ud7ff".encode(),
+        b"\xff{",
+    ],
 )
 def test_no_body_breaks_the_page(body: bytes) -> None:
     run = make_run(flow(), body=body, content_type="application/json")
@@ -116,7 +123,9 @@ def test_a_long_history_is_cut_and_linked() -> None:
     run = broken_run(flow())
     now = timezone.now()
     StepRun.objects.bulk_create(
-        StepRun(run=run, node_id=f"n{n}", kind="set", status="succeeded", started_at=now)
+        StepRun(
+            run=run, node_id=f"n{n}", kind="set", status="succeeded", started_at=now
+        )
         for n in range(STEPS + 1)
     )
     step = StepRun.objects.filter(run=run).earliest("id")
@@ -153,7 +162,7 @@ def test_the_page_cannot_be_posted_to() -> None:
     assert run.status == "queued"
 
 
-# --- the list -----------------------------------------------------------------
+# --- the list ---
 
 
 @pytest.fixture

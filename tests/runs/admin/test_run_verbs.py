@@ -63,9 +63,10 @@ def test_a_redrive_is_asked_for_and_then_done(start: str) -> None:
 def test_a_waiting_run_is_cancelled() -> None:
     run = waiting_run(flow())
     client = signed_in(operator(*VIEWER, "runs.cancel_run"))
-    assert "Nothing more will be started" in client.get(
-        page(run, "cancel")
-    ).content.decode()
+    assert (
+        "Nothing more will be started"
+        in client.get(page(run, "cancel")).content.decode()
+    )
     run.refresh_from_db()
     assert run.status == "running"
     response = client.post(page(run, "cancel"), follow=True)

@@ -381,7 +381,7 @@ def test_a_person_offers_a_workflow_to_their_own_teams_only() -> None:
     assert errors(response, "team")
 
 
-# --- who may what ------------------------------------------------------------------
+# --- who may what ---
 
 
 def switch(user: User, workflow: Workflow, verb: str) -> Any:

@@ -39,7 +39,7 @@ def connection_form(**fields: Any) -> dict[str, Any]:
     }
 
 
-# --- secrets -----------------------------------------------------------------------
+# --- secrets ---
 
 
 def test_a_secret_goes_in_and_never_comes_out() -> None:
@@ -147,7 +147,7 @@ def test_a_deleted_secret_is_in_the_audit() -> None:
     assert entry.object_name == "CRM_TOKEN"
 
 
-# --- connections ---------------------------------------------------------------------
+# --- connections ---
 
 
 @pytest.mark.parametrize(
@@ -269,7 +269,7 @@ def test_a_trigger_is_neither_made_nor_deleted_away_from_its_workflow() -> None:
     assert Trigger.objects.exists()
 
 
-# --- fields ----------------------------------------------------------------------------
+# --- fields ---
 
 
 def test_lines_are_a_list_without_blanks_and_repetition() -> None:
@@ -282,7 +282,10 @@ def test_lines_are_a_list_without_blanks_and_repetition() -> None:
 
 
 def test_hosts_are_lower_case_names() -> None:
-    assert HostsField().clean("API.Example.com\n*.x.org") == ["api.example.com", "*.x.org"]
+    assert HostsField().clean("API.Example.com\n*.x.org") == [
+        "api.example.com",
+        "*.x.org",
+    ]
 
 
 def test_json_is_the_same_however_it_is_laid_out() -> None:

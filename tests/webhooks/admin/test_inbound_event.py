@@ -1,0 +1,72 @@
+"""The list of events that did not become runs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.urls import reverse
+
+from automate.accounts.models import Team
+from tests.admin_world import boss, flow, operator, signed_in
+from tests.makers import make_run
+from webhooks.models import InboundEvent
+from workflows.models import Workflow
+
+pytestmark = pytest.mark.django_db
+LIST = "admin:webhooks_inboundevent_changelist"
+
+
+def event(workflow: Workflow | None = None, **fields: Any) -> InboundEvent:
+    trigger = workflow.triggers.get() if workflow else None
+    fields = {"reason": "duplicate", "status": 200, **fields}
+    return InboundEvent.objects.create(trigger=trigger, **fields)
+
+
+def listed(user: Any = None, **filters: Any) -> set[InboundEvent]:
+    response = signed_in(user or boss()).get(reverse(LIST), filters)
+    return set(response.context["cl"].result_list)
+
+
+def test_a_duplicate_leads_to_its_trigger_workflow_and_first_run() -> None:
+    workflow = flow()
+    run = make_run(workflow)
+    found = event(workflow, event_id="evt-1", first_run_id=run.pk)
+    text = signed_in(boss()).get(reverse(LIST)).content.decode()
+    for target in (
+        reverse("admin:runs_run_change", args=(run.pk,)),
+        reverse("admin:workflows_workflow_change", args=(workflow.pk,)),
+        reverse("admin:workflows_trigger_change", args=(found.trigger_id,)),
+    ):
+        assert target in text
+
+
+def test_events_are_found_by_id_run_reason_and_trigger() -> None:
+    workflow = flow()
+    run = make_run(workflow)
+    first = event(workflow, event_id="evt-1", first_run_id=run.pk)
+    second = event(workflow, reason="bad_signature", status=401)
+    assert listed(q="evt-1") == {first}
+    assert listed(q=str(run.pk)) == {first}
+    assert listed(q="nothing") == set()
+    assert listed(reason__exact="bad_signature") == {second}
+    trigger = str(workflow.triggers.get().pk)
+    assert listed(trigger__id__exact=trigger) == {first, second}
+
+
+def test_a_team_sees_its_own_and_strangers_are_the_superuser_s() -> None:
+    team = Team.objects.create(name="Sales", slug="sales")
+    ours, shared = event(flow("ours", team=team)), event(flow("shared"))
+    stranger = event(reason="unknown_key", status=401)
+    right = "webhooks.view_inboundevent"
+    assert listed() == {ours, shared, stranger}
+    assert listed(operator(right)) == {shared}
+    assert listed(operator(right, team=team)) == {ours, shared}
+
+
+@pytest.mark.parametrize("page", ["add", "change", "delete"])
+def test_nobody_writes_events(page: str) -> None:
+    args = () if page == "add" else (event(flow()).pk,)
+    address = reverse(f"admin:webhooks_inboundevent_{page}", args=args)
+    assert signed_in(boss()).post(address, {"post": "yes"}).status_code == 403
+    assert InboundEvent.objects.count() == len(args)
