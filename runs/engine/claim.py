@@ -108,25 +108,25 @@ class Claimer:
     def claim(self, want: int) -> Claim:
         """Lease up to `want` due jobs; call inside a write transaction."""
         moment = time.monotonic()
-        if moment < self._fair_until:
-            found = self._fair(want, moment)
-        else:
-            found = self._plain(want)
-            if self._crowded(found, want):
-                self._fair_until = moment + FAIR_FOR
-        allowed = self._within_limits(found, moment)
-        blocked = len(found) - len(allowed)
-        if len(found) >= want and blocked * 2 > len(found):
+        fair = moment < self._fair_until
+        found = self._fair(want, moment) if fair else self._plain(want)
+        room: dict[UUID, int] = {}
+        chosen = _pick(self._within_limits(found, moment, room), want)
+        if not fair and _crowded(chosen, want):
             self._fair_until = moment + FAIR_FOR
-            if allowed:
-                return self._lease(_pick(allowed, want))
-            allowed = self._within_limits(self._fair(want, moment), moment)
-        return self._lease(_pick(allowed, want))
+        if len(found) >= want > len(chosen):
+            # Jobs that may not run fill the window; what may stands behind them.
+            self._fair_until = moment + FAIR_FOR
+            taken = {item.id for item in chosen}
+            more = [item for item in self._fair(want, moment) if item.id not in taken]
+            allowed = self._within_limits(more, moment, room)
+            chosen += _pick(allowed, want - len(chosen))
+        return self._lease(chosen)
 
     def claim_suspect(self) -> Claim:
         """Lease one job whose lease ran out before; its drain runs it alone."""
         found = self._orm_suspect() if self._sqlite else self._select(_SUSPECT, [])
-        return self._lease(self._within_limits(found, time.monotonic()))
+        return self._lease(self._within_limits(found, time.monotonic(), {}))
 
     # --- finding ----------------------------------------------------------------
 
@@ -142,18 +142,16 @@ class Claimer:
         workflows = [
             item for item in self._workflows() if self._blocked.get(item, 0.0) <= moment
         ]
-        if not workflows:
-            return []
-        share = -(-want // len(workflows))
-        found = self._of(workflows, share)
-        counts = Counter(item.workflow_id for item in found)
-        full = [item for item in workflows if counts[item] == share]
-        missing = want - len(found)
-        if missing > 0 and full:
-            taken = {item.id for item in found}
-            more = self._of(full, share + -(-missing // len(full)))
-            found += [item for item in more if item.id not in taken]
-        return found
+        found: dict[int, Candidate] = {}
+        share = 0
+        while workflows and len(found) < want:
+            # What some cannot fill goes to those that gave their whole share.
+            share += -(-(want - len(found)) // len(workflows))
+            more = self._of(workflows, share)
+            found |= {item.id: item for item in more}
+            counts = Counter(item.workflow_id for item in more)
+            workflows = [item for item in workflows if counts[item] == share]
+        return list(found.values())
 
     def _workflows(self) -> list[UUID]:
         """At most 64 workflows with unleased jobs, from where the last look ended."""
@@ -198,23 +196,15 @@ class Claimer:
 
     # --- choosing ----------------------------------------------------------------
 
-    @staticmethod
-    def _crowded(found: Sequence[Candidate], want: int) -> bool:
-        if len(found) < want or want < 2:
-            return False
-        most = Counter(item.workflow_id for item in found).most_common(1)
-        return most[0][1] > len(found) * 3 // 4
-
     def _within_limits(
-        self, found: Iterable[Candidate], moment: float
+        self, found: Iterable[Candidate], moment: float, room: dict[UUID, int]
     ) -> list[Candidate]:
         """Those that their workflow's `max_concurrent_runs` has room for.
 
         The workflow is locked before its slots are counted: without the lock two
-        drains count the same free slot.
+        drains count the same free slot. `room` is what this claim has left of each.
         """
         allowed: list[Candidate] = []
-        room: dict[UUID, int] = {}
         for item in found:
             if item.limit is None or item.holds_slot:
                 allowed.append(item)
@@ -266,6 +256,14 @@ def _candidates(rows: Any, limit: int) -> list[Candidate]:
     found = rows.order_by("due_at").values_list(*columns)[:limit]
     now = timezone.now()
     return [Candidate(*(*row, now)) for row in found]
+
+
+def _crowded(chosen: Sequence[Candidate], want: int) -> bool:
+    """True when one workflow fills a claim, behind which others may wait."""
+    if len(chosen) < want or want < 2:
+        return False
+    most = Counter(item.workflow_id for item in chosen).most_common(1)
+    return most[0][1] > len(chosen) * 3 // 4
 
 
 def _pick(allowed: list[Candidate], want: int) -> list[Candidate]:
