@@ -1,0 +1,138 @@
+"""What PostgreSQL makes of the hot statements, and the indexes they stand on."""
+
+from __future__ import annotations
+
+import time
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.utils import timezone
+
+from runs.engine import claim, due
+from runs.engine.due import next_due
+from runs.engine.heartbeat import extend
+from tests.runs.drains import Hand
+from tests.runs.engine.test_claim import crowd
+from tests.runs.flows import call, given, many, publish
+from workflows.models import Workflow
+
+pytestmark = pytest.mark.usefixtures("engine")
+
+
+def test_no_index_of_the_hot_table_holds_lease_until() -> None:
+    """Not even in its condition: then a heartbeat touches no index.
+
+    Shown to fail with such an index.
+    """
+    statement = (
+        "SELECT sql FROM sqlite_master WHERE type = 'index' AND tbl_name = 'runs_job'"
+        if connection.vendor == "sqlite"
+        else "SELECT indexdef FROM pg_indexes WHERE tablename = 'runs_job'"
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(statement)
+        texts = [text for (text,) in cursor.fetchall() if text]
+    for name in ("job_due", "job_workflow_due", "job_leased"):
+        assert any(name in text for text in texts)
+    assert not [text for text in texts if "lease_until" in text]
+
+
+@pytest.fixture
+def flow() -> Workflow:
+    return publish(given("a"))
+
+
+def explained(statement: str, values: list[Any]) -> list[dict[str, Any]]:
+    """Every node of the plan as executed."""
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE runs_job")
+        cursor.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {statement}", values)
+        (plans,) = cursor.fetchone()
+    nodes, queue = [], [plans[0]["Plan"]]
+    while queue:
+        node = queue.pop()
+        nodes.append(node)
+        queue += node.get("Plans", [])
+    return nodes
+
+
+def of_jobs(nodes: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [node for node in nodes if node.get("Relation Name") == "runs_job"]
+
+
+@pytest.mark.postgresql
+@pytest.mark.parametrize("statement", ["plain", "fair"])
+def test_jobs_of_the_future_are_not_walked_over(flow: Workflow, statement: str) -> None:
+    """Shown to fail with clock_timestamp(), which is never an index condition."""
+    crowd(flow, 3000, due_at=timezone.now() + timedelta(days=1))
+    crowd(flow, 5)
+    values: list[Any] = [16] if statement == "plain" else [[flow.pk], 16]
+    text = {"plain": claim._PLAIN, "fair": claim._FAIR}[statement]
+
+    scans = of_jobs(explained(text, values))
+
+    assert scans
+    for scan in scans:
+        assert scan["Node Type"] in ("Index Scan", "Bitmap Heap Scan"), scan
+        assert "due_at" in scan.get("Index Cond", scan.get("Recheck Cond", "")), scan
+        assert scan.get("Rows Removed by Filter", 0) == 0, scan
+    assert sum(scan["Actual Rows"] * scan["Actual Loops"] for scan in scans) <= 5
+
+
+@pytest.mark.postgresql
+def test_the_next_due_time_is_one_probe_a_priority(flow: Workflow) -> None:
+    crowd(flow, 2000, due_at=timezone.now() - timedelta(seconds=5))
+    crowd(flow, 1000, due_at=timezone.now() + timedelta(seconds=30))
+
+    scans = of_jobs(explained(due._NEXT, []))
+
+    probes = [scan for scan in scans if scan.get("Index Name") == "job_due"]
+    assert probes
+    assert sum(scan["Actual Rows"] * scan["Actual Loops"] for scan in probes) <= 4
+    assert next_due().seconds == pytest.approx(30, abs=5)
+
+
+@pytest.mark.postgresql
+def test_the_workflows_with_jobs_are_found_without_reading_them_all(
+    flow: Workflow,
+) -> None:
+    crowd(flow, 3000)
+    crowd(publish(given("a")), 5)
+    values: list[Any] = [claim.FIRST, 64]
+
+    scans = of_jobs(explained(claim._WORKFLOWS, values))
+
+    assert sum(scan["Actual Rows"] * scan["Actual Loops"] for scan in scans) <= 6
+
+
+@pytest.mark.postgresql
+def test_heartbeats_are_heap_only_updates(hand: Hand) -> None:
+    """Shown to fail with an index on `lease_until`."""
+    many(publish(call("a", "http://127.0.0.1:1/")), 50)
+    hand.claim(64, 64)
+    held = list(hand.held.values())
+    assert len(held) == 50
+
+    before = updates()
+    for _ in range(200):
+        extend(held)
+    made, hot = (after - was for after, was in zip(updates(), before, strict=True))
+
+    assert made >= 200 * 50
+    assert hot > made * 0.9
+
+
+def updates() -> tuple[int, int]:
+    """Updates of the hot table so far, and those that touched no index."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_stat_force_next_flush()")
+        time.sleep(0.05)
+        cursor.execute("SELECT pg_stat_clear_snapshot()")
+        cursor.execute(
+            "SELECT n_tup_upd, n_tup_hot_upd FROM pg_stat_user_tables "
+            "WHERE relname = 'runs_job'"
+        )
+        made, hot = cursor.fetchone()
+    return made, hot
