@@ -6,21 +6,25 @@ drain tasks, one a free seat, so that `manage.py qcluster` alone runs everything
 
 from __future__ import annotations
 
-import os
+import logging
 import time
 from typing import Any
 
+from django.db import Error
 from django.utils import timezone
 from django_q.brokers.orm import ORM
+from django_q.conf import Conf
 from django_q.signing import SignedPackage
 
 from automate.lib.ids import uuid7
 from runs.engine import pulse, seats
 
+logger = logging.getLogger(__name__)
+
 DRAIN = "runs.tasks.drain"
 BEAT = "runs.tasks.beat"
-BEAT_EVERY = 5.0
 PREFIX = "automate:"
+AWAY_PAUSE = 1.0
 
 
 def _package(func: str, *args: Any) -> tuple[str, str]:
@@ -49,21 +53,49 @@ class Broker(ORM):  # type: ignore[misc]  # django-q2 has no types
         super().__init__(list_key)
         self._hand_out = seats.HandOut()
         self._beat_at = 0.0
-        pulse.put(pulse.Mark.SENTINEL_PID, os.getpid())
+        self._away = False
+
+    def ping(self) -> bool:
+        """The sentinel's first act, before it forks: all must see the same seats."""
+        seats.folder()
+        return bool(super().ping())
+
+    def set_stat(self, key: str, value: str, timeout: int) -> None:
+        """The sentinel's last act in each of its rounds: a sign that it goes on."""
+        pulse.beat(pulse.Mark.SENTINEL_BEAT)
+        super().set_stat(key, value, timeout)
 
     def dequeue(self) -> Any:
-        """Drains for free seats; else ordinary tasks, as the ORM broker does."""
-        pulse.beat(pulse.Mark.PUSHER_BEAT)
+        """Drains for free seats at once; else ordinary tasks, as the ORM broker does.
+
+        Nothing while the cluster stops. A database that is away is waited for: the
+        exception would end the pusher, and drains would take that for a stop.
+        """
+        pulse.keep(pulse.Mark.PUSHER_BEAT)
+        if pulse.get(pulse.Mark.STOPPING):
+            time.sleep(Conf.POLL)
+            return None
+        ours = self._ours()
+        if ours:
+            return ours
+        try:
+            tasks = super().dequeue()
+        except Error as error:
+            if not self._away:
+                logger.error("no ordinary tasks, the database is away: %s", error)
+            self._away = True
+            time.sleep(AWAY_PAUSE)
+            return None
+        self._away = False
+        return tasks
+
+    def _ours(self) -> list[tuple[str, str]]:
         ours = [_package(DRAIN, number) for number in self._hand_out.next_seats()]
         now = time.monotonic()
         if now >= self._beat_at:
-            self._beat_at = now + BEAT_EVERY
+            self._beat_at = now + pulse.stale() / 3
             ours.append(_package(BEAT))
-        if ours:
-            return ours
-        tasks = super().dequeue()
-        pulse.beat(pulse.Mark.PUSHER_BEAT)
-        return tasks
+        return ours
 
     def delete(self, task_id: Any) -> None:
         """Remove an ordinary task; ours have no row."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import os
 import signal
-from typing import Any
+from typing import Any, NoReturn
 
 from django.db import connections
 from django.dispatch import receiver
@@ -16,17 +16,22 @@ from django_q.models import Schedule
 from django_q.signals import post_execute, post_execute_in_worker, pre_execute
 
 from runs.engine import pulse, seats
-from runs.engine.drain import Drain, Reason
+from runs.engine.drain import SLICE, Drain, Reason
 
 logger = logging.getLogger(__name__)
 
-CLUSTER_GONE = 2.0  # seconds without the pusher's beat that mean: the cluster stops
-QUIET_PUSHER = 15.0
+CLUSTER_GONE = 5.0  # seconds without the pusher that mean: the cluster has stopped
+# Without our broker a drain is an ordinary task with that time limit, which kills.
+UNGUARDED_SLICE = 45.0
 OURS = ("runs.tasks.drain", "runs.tasks.beat")
 
 
-def drain(seat: int) -> str:
-    """Sit in a seat until the slice ends; returns why. At once when it is taken."""
+def drain(seat: int = 0) -> str:
+    """Sit in a seat until the slice ends; returns why. At once when it is taken.
+
+    The broker hands it out. As a django-q2 schedule of every minute it finishes runs
+    too, slower.
+    """
     with seats.taken(seat) as ours:
         if not ours:
             return "the seat is taken"
@@ -38,27 +43,39 @@ def _sit(seat: int) -> str:
     guarded = pulse.get(pulse.Mark.PUSHER_BEAT) > 0
 
     def stopping() -> bool:
-        orphaned = os.getppid() != parent
-        return orphaned or (guarded and pulse.age(pulse.Mark.PUSHER_BEAT) > _silence())
+        return os.getppid() != parent or _cluster_stops(guarded=guarded)
 
-    engine = Drain(seat=seat, stopping=stopping)
+    engine = Drain(
+        seat=seat,
+        stopping=stopping,
+        slice_seconds=SLICE if guarded else UNGUARDED_SLICE,
+    )
     before = signal.signal(signal.SIGTERM, lambda *_: engine.stop())
     try:
-        reason = engine.run()
+        reason: str = engine.run()
+    except Exception:
+        # Its threads would go on without anybody who records what they do.
+        logger.exception("drain %d failed", seat)
+        _leave(1)
     finally:
         signal.signal(signal.SIGTERM, before)
         connections.close_all()
-    orphaned = os.getppid() != parent
-    if engine.stuck or orphaned:
+    if engine.stuck or os.getppid() != parent:
         logger.warning("drain %d leaves its process: %s", seat, reason)
-        logging.shutdown()
-        os._exit(0 if reason is not Reason.HUNG else 1)
+        _leave(0 if reason != Reason.HUNG else 1)
     return str(reason)
 
 
-def _silence() -> float:
-    """Without our parent process a slow query of the pusher must not stop drains."""
-    return CLUSTER_GONE if pulse.get(pulse.Mark.CLUSTER_BEGAN) else QUIET_PUSHER
+def _cluster_stops(*, guarded: bool) -> bool:
+    """True when it was told to, and when its pusher ended (plain django-q2 says so)."""
+    if pulse.get(pulse.Mark.STOPPING):
+        return True
+    return guarded and pulse.age(pulse.Mark.PUSHER_BEAT) > CLUSTER_GONE
+
+
+def _leave(code: int) -> NoReturn:
+    logging.shutdown()
+    os._exit(code)
 
 
 def beat() -> None:
@@ -86,7 +103,7 @@ def _task_ended(task: dict[str, Any], **_: Any) -> None:
 
 
 @receiver(post_execute)
-def _task_passed(task: dict[str, Any], **_: Any) -> None:
+def _task_passed(**_: Any) -> None:
     """In the monitor: a task went all the way."""
     pulse.beat(pulse.Mark.QUEUE_BEAT)
 

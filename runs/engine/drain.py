@@ -64,7 +64,7 @@ class Drain:
         self._stopping = stopping
         slice_seconds *= random.uniform(0.7, 1.3)  # noqa: S311 - spreads load
         self._ends = time.monotonic() + slice_seconds
-        self._stop_asked = threading.Event()
+        self._stop_asked = False
         self._http = Client(
             Policy(settings.ALLOWED_NETWORKS), pool_size=max(self._size, 8)
         )
@@ -97,8 +97,11 @@ class Drain:
             self._wakeful.notify()
 
     def stop(self) -> None:
-        """Claim nothing more, finish what is in flight, return; from any thread."""
-        self._stop_asked.set()
+        """Claim nothing more, finish what is in flight, return; from any thread.
+
+        Also from a signal's handler, which may interrupt another: takes no lock.
+        """
+        self._stop_asked = True
 
     def _deliver(self, result: Result) -> None:
         if self._aborted and _may_be_our_doing(result):
@@ -143,7 +146,7 @@ class Drain:
         self._sleep()
 
     def _look_around(self) -> None:
-        if self._stop_asked.is_set() or self._stopping():
+        if self._stop_asked or self._stopping():
             self.reason = Reason.STOPPED
         elif self._hung * 4 >= self._size:
             self.reason = Reason.HUNG

@@ -14,6 +14,9 @@ from django.conf import settings
 from django.db import connection
 
 HAND_OUT_AGAIN = 10.0  # seconds after which a seat handed out and not taken is offered
+# `is_free` holds the lock for a moment; a drain must not take that for a neighbour.
+TRIES = 5
+PAUSE = 0.01
 
 
 def count() -> int:
@@ -24,14 +27,14 @@ def count() -> int:
 _folder: Path | None = None
 
 
-def use_folder(folder: Path) -> None:
+def use_folder(folder: Path | None) -> None:
     """Where this cluster's seats are, for it and all that it forks."""
     global _folder
     _folder = folder
 
 
 def folder() -> Path:
-    """The folder of seat locks, made when missing."""
+    """The folder of seat locks; a new one when none was set before the fork."""
     global _folder
     if _folder is None:
         _folder = Path(tempfile.mkdtemp(prefix="automate-seats-"))
@@ -39,23 +42,31 @@ def folder() -> Path:
 
 
 @contextlib.contextmanager
-def taken(number: int) -> Iterator[bool]:
+def taken(number: int, tries: int = TRIES) -> Iterator[bool]:
     """Hold the seat; False when another process of this cluster sits in it."""
+    folder().mkdir(parents=True, exist_ok=True)  # something may clean /tmp
     descriptor = os.open(folder() / f"{number}.lock", os.O_RDWR | os.O_CREAT, 0o600)
     try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            yield False
-            return
-        yield True
+        yield _locked(descriptor, tries)
     finally:
         os.close(descriptor)
 
 
+def _locked(descriptor: int, tries: int) -> bool:
+    for left in reversed(range(tries)):
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if left:
+                time.sleep(PAUSE)
+        else:
+            return True
+    return False
+
+
 def is_free(number: int) -> bool:
     """True when nobody sits in it at this moment."""
-    with taken(number) as ours:
+    with taken(number, tries=1) as ours:
         return ours
 
 
@@ -76,15 +87,3 @@ class HandOut:
                 self._offered[number] = now
                 seats.append(number)
         return seats
-
-    def untaken_for(self) -> float:
-        """Seconds for which an offered seat has been left free; 0 when none is.
-
-        With a live worker this means that the task queue is dead: an idle worker
-        killed in `queue.get()` takes the queue's read lock with it.
-        """
-        now = time.monotonic()
-        waits = [
-            now - moment for number, moment in self._offered.items() if is_free(number)
-        ]
-        return max(waits, default=0.0)
