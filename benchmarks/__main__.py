@@ -70,8 +70,10 @@ def about(url: str) -> dict[str, str]:
     from django.db import connection
 
     with connection.cursor() as cursor:
-        query = "SELECT version()" if url.startswith("postgres") else (
-            "SELECT 'SQLite ' || sqlite_version()"
+        query = (
+            "SELECT version()"
+            if url.startswith("postgres")
+            else ("SELECT 'SQLite ' || sqlite_version()")
         )
         cursor.execute(query)
         database = str(cursor.fetchone()[0])
@@ -124,7 +126,10 @@ def main() -> int:
                 if options.events and key in ("w1", "w2", "w4", "w9"):
                     extra = {**extra, "events": options.events}
                 report[key] = asyncio.run(work(site, **extra))
-                show(f"{key.upper()}: {(work.__doc__ or '').splitlines()[0]}", report[key])
+                show(
+                    f"{key.upper()}: {(work.__doc__ or '').splitlines()[0]}",
+                    report[key],
+                )
             report["floor"] = measure_floor(site, url, folder)
             show("floor", report["floor"])
         if options.json:

@@ -78,7 +78,7 @@ class Site:
             with contextlib.suppress(psutil.NoSuchProcess, FileNotFoundError):
                 cpu = _cpu(process)
                 ours += cpu
-                if any("granian" in word for word in process.cmdline()):
+                if "automate.web" in process.cmdline():
                     web += cpu
                 pss += _pss(process.pid)
                 count += 1

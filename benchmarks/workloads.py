@@ -190,9 +190,7 @@ async def w9(site: Site, events: int = 5000, rows: int = 100_000) -> Figures:
     alone = await w1(site, events)
     neighbour = seed.hook(_name("w9-now"), [take(site, 500)], limit=1)
     later = seed.hook(_name("w9-later"), [take(site)])
-    await asyncio.to_thread(
-        seed.backlog, later, rows, due_in=timedelta(days=1)
-    )
+    await asyncio.to_thread(seed.backlog, later, rows, due_in=timedelta(days=1))
     await asyncio.to_thread(seed.backlog, neighbour, rows, due_in=timedelta(0))
     await asyncio.sleep(2)
     beside = await w1(site, events)

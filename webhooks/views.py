@@ -43,5 +43,9 @@ class WebhookView(APIView):
             answer.body,
             status=answer.status,
             content_type=answer.content_type,
-            headers=dict(answer.headers),
+            headers={
+                **dict(answer.headers),
+                "Content-Length": str(len(answer.body)),
+                "X-Content-Type-Options": "nosniff",
+            },
         )
