@@ -143,8 +143,7 @@ SETTINGS: tuple[Setting, ...] = (
         "AUTOMATE_POLL",
         float,
         0.0,
-        "Seconds between looks at the queue without a wake-up. 0: 0.5, on SQLite "
-        "0.05.",
+        "Seconds between looks at the queue without a wake-up. 0: 0.5, on SQLite 0.05.",
         "Engine",
     ),
     Setting(
@@ -228,5 +227,3 @@ def database(url: str) -> dict[str, Any]:
 def email() -> dict[str, Any]:
     """Django's e-mail settings from EMAIL_URL."""
     return dict(_env.email_url_config(read("EMAIL_URL")))
-
-

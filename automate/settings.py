@@ -21,7 +21,8 @@ ensure_keys(sqlite=SQLITE)
 SECRET_KEY = env.read("SECRET_KEY")
 FIELD_ENCRYPTION_KEYS = env.read("FIELD_ENCRYPTION_KEYS")
 PUBLIC_URL = env.read("AUTOMATE_PUBLIC_URL").rstrip("/")
-ALLOWED_HOSTS = [*env.read("ALLOWED_HOSTS"), urlsplit(PUBLIC_URL).hostname or "localhost"]
+PUBLIC_HOST = urlsplit(PUBLIC_URL).hostname or "localhost"
+ALLOWED_HOSTS = [*env.read("ALLOWED_HOSTS"), PUBLIC_HOST]
 CSRF_TRUSTED_ORIGINS = env.read("CSRF_TRUSTED_ORIGINS")
 
 # --- database ---------------------------------------------------------------
@@ -157,7 +158,9 @@ STATIC_URL = "/static/"
 STATIC_ROOT = VAR_DIR / "static"
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
-    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+    "staticfiles": {
+        "BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"
+    },
 }
 MEDIA_ROOT = VAR_DIR / "media"
 vars().update(env.email())

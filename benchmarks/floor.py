@@ -35,7 +35,8 @@ def rows_postgresql(url: str, total: int = 4000) -> float:
         setup.execute("DROP TABLE IF EXISTS bench_run, bench_job")
         setup.execute("CREATE TABLE bench_run (id uuid PRIMARY KEY, body bytea)")
         setup.execute(
-            "CREATE TABLE bench_job (id bigserial PRIMARY KEY, run uuid, due timestamptz)"
+            "CREATE TABLE bench_job "
+            "(id bigserial PRIMARY KEY, run uuid, due timestamptz)"
         )
 
     def work(count: int) -> None:

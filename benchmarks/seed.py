@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import pairwise
 from typing import Any
 from uuid import UUID
 
@@ -48,7 +49,7 @@ def hook(name: str, urls: list[str], *, limit: int | None = None) -> Hook:
     ]
     connections = [
         {"from": before["id"], "to": after["id"], "on": "success"}
-        for before, after in zip(nodes, nodes[1:], strict=False)
+        for before, after in pairwise(nodes)
     ]
     definition: dict[str, Any] = {"nodes": nodes, "connections": connections}
     workflow = Workflow.objects.create(

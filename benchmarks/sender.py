@@ -27,7 +27,8 @@ def request(port: int, path: str, number: int) -> bytes:
     head = (
         f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n"
         f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n"
-        f"X-GitHub-Event: push\r\nX-GitHub-Delivery: bench-{time.time_ns()}-{number}\r\n"
+        "X-GitHub-Event: push\r\n"
+        f"X-GitHub-Delivery: bench-{time.time_ns()}-{number}\r\n"
         f"X-Hub-Signature-256: sha256={signature}\r\n\r\n"
     )
     return head.encode() + body

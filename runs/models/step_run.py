@@ -38,7 +38,9 @@ class StepRun(models.Model):
     due_at = models.DateTimeField(null=True, blank=True)
     input = models.JSONField(null=True, blank=True)
     output = EncryptedJSONField(null=True)
-    error_class = models.CharField(max_length=100, blank=True, default="", db_default="")
+    error_class = models.CharField(
+        max_length=100, blank=True, default="", db_default=""
+    )
     error_message = models.TextField(blank=True, default="", db_default="")
     carried_from = models.ForeignKey(
         "self", models.SET_NULL, null=True, blank=True, related_name="+"

@@ -44,9 +44,7 @@ class Secret(models.Model):
     class Meta:
         ordering = ("name",)
         constraints = (
-            models.UniqueConstraint(
-                fields=("team", "name"), name="secret_name_unique"
-            ),
+            models.UniqueConstraint(fields=("team", "name"), name="secret_name_unique"),
             # NULLs never conflict: shared names need a rule of their own.
             models.UniqueConstraint(
                 fields=("name",),

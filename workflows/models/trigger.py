@@ -34,9 +34,7 @@ class Trigger(models.Model):
         editable=False,
         help_text="The unguessable part of the webhook's address.",
     )
-    path = models.CharField(
-        max_length=200, null=True, blank=True, unique=True  # noqa: DJ001
-    )
+    path = models.CharField(max_length=200, null=True, blank=True, unique=True)
     secret = EncryptedJSONField("signing secret", null=True, blank=True)
     previous_secret = EncryptedJSONField(null=True, blank=True, editable=False)
     previous_secret_expires_at = models.DateTimeField(
