@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 from django import forms
@@ -17,6 +18,27 @@ from automate.accounts import audit
 from automate.accounts.admin.base import AuditedAdmin
 from automate.accounts.admin.html import code, pill, when
 from automate.accounts.models import ApiKey, Scope, User
+
+# A key does no more than its maker may do; `admin` is for superusers to give.
+NEEDED = {
+    Scope.WORKFLOWS_READ: "workflows.view_workflow",
+    Scope.WORKFLOWS_WRITE: "workflows.change_workflow",
+    Scope.RUNS_READ: "runs.view_run",
+    Scope.RUNS_EXECUTE: "runs.add_run",
+    Scope.RUNS_REDRIVE: "runs.redrive_run",
+    Scope.PAYLOADS_READ: "runs.read_payloads",
+    Scope.SECRETS_WRITE: "workflows.change_secret",
+    Scope.METRICS_READ: "runs.view_worker",
+}
+
+
+def scopes_of(user: Any) -> list[tuple[str, str]]:
+    """The scopes that this person may give to a key."""
+    return [
+        (scope.value, scope.value)
+        for scope in Scope
+        if user.is_superuser or (scope in NEEDED and user.has_perm(NEEDED[scope]))
+    ]
 
 
 class ApiKeyForm(forms.ModelForm):  # type: ignore[type-arg]
@@ -52,6 +74,22 @@ class ApiKeyAdmin(AuditedAdmin):
         """All keys for superusers, their own for everybody else."""
         rows = super().get_queryset(request)
         return rows if request.user.is_superuser else rows.filter(user=request.user)
+
+    def get_form(
+        self,
+        request: HttpRequest,
+        obj: Any = None,
+        change: bool = False,  # noqa: FBT001, FBT002 - Django's signature
+        **kwargs: Any,
+    ) -> Any:
+        """The form with the scopes that this person may give."""
+        form: Any = super().get_form(request, obj, change, **kwargs)
+        if "scopes" in form.base_fields:
+            # A copy: the declared field is everybody's.
+            scopes = copy.deepcopy(form.base_fields["scopes"])
+            scopes.choices = scopes_of(request.user)
+            form.base_fields["scopes"] = scopes
+        return form
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         """The form of a new key, or what may still be said of an old one."""

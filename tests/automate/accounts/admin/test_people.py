@@ -214,7 +214,21 @@ def test_a_key_needs_known_scopes(scopes: list[str]) -> None:
     assert not ApiKey.objects.exists()
 
 
-KEY_RIGHTS = tuple(f"accounts.{verb}_apikey" for verb in ("view", "add", "change"))
+KEY_RIGHTS = (
+    "runs.view_run",
+    *(f"accounts.{verb}_apikey" for verb in ("view", "add", "change")),
+)
+
+
+@pytest.mark.parametrize("scope", ["admin", "runs:redrive", "payloads:read"])
+def test_nobody_gives_a_key_what_they_may_not_do(scope: str) -> None:
+    user = operator(*KEY_RIGHTS)
+    data = key_form(user, scopes=["runs:read", scope])
+    response = signed_in(user).post(address("apikey"), data)
+    assert "scopes" in response.context["adminform"].form.errors
+    assert not ApiKey.objects.exists()
+    shown = signed_in(boss()).get(address("apikey")).content.decode()
+    assert f'value="{scope}"' in shown, "the form of one person is not another's"
 
 
 def test_others_make_keys_for_themselves_and_see_their_own() -> None:
