@@ -12,4 +12,5 @@ from webhooks import inbound, record
 def edge(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     """Only the edge's addresses, and nothing counted by another test."""
     settings.ROOT_URLCONF = "webhooks.urls"
+    settings.LISTEN = False  # the waking thread would keep a connection open
     monkeypatch.setattr(inbound, "tally", record.Tally())

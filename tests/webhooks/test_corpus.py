@@ -159,7 +159,11 @@ def test_a_content_length_that_lies_is_400() -> None:
     assert (answer.status_code, code_of(answer)) == (400, "MALFORMED")
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    max_examples=60,
+    deadline=None,
+)
 @given(
     body=st.binary(max_size=300),
     content_type=st.sampled_from(
