@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import secrets
 import sys
@@ -24,16 +25,20 @@ def _refuse(missing: list[str]) -> None:
     )
 
 
-def _write(path: Path, names: list[str]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    lines = "".join(f"{name}={secrets.token_urlsafe(48)}\n" for name in names)
-    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
+def _write(path: Path) -> None:
+    """Add the keys that the file lacks, once, whoever else is starting beside us."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    flags = os.O_RDWR | os.O_CREAT | os.O_APPEND
     with os.fdopen(os.open(path, flags, 0o600), "a") as file:
-        file.write(lines)
-    sys.stderr.write(
-        f"Wrote {' and '.join(names)} to {path} (readable by you alone). Keep a copy: "
-        "whoever loses it loses every encrypted payload and secret.\n"
-    )
+        fcntl.flock(file, fcntl.LOCK_EX)
+        env.load_file(path)
+        names = [name for name in KEYS if _weak(name)]
+        file.writelines(f"{name}={secrets.token_urlsafe(48)}\n" for name in names)
+    if names:
+        sys.stderr.write(
+            f"Wrote {' and '.join(names)} to {path} (readable by you alone). Keep a "
+            "copy: whoever loses it loses every encrypted payload and secret.\n"
+        )
 
 
 def ensure_keys(*, sqlite: bool) -> None:
@@ -52,7 +57,7 @@ def ensure_keys(*, sqlite: bool) -> None:
         return
     if not generated:
         _refuse(missing)
-    _write(path, missing)
+    _write(path)
     env.load_file(path)
 
 

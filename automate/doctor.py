@@ -88,9 +88,13 @@ def _var_dir() -> Iterator[Finding]:
         return
     for name in ("secrets.env", "automate.sqlite3"):
         path = folder / name
-        if path.exists() and path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+        if path.exists() and _is_open(path) and _is_open(folder):
             yield Finding(WARN, "var", f"Others can read {path}.", f"chmod 600 {path}")
     yield Finding(OK, "var", f"{folder} is writable.")
+
+
+def _is_open(path: Path) -> bool:
+    return bool(path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO))
 
 
 def _static() -> Iterator[Finding]:

@@ -31,7 +31,8 @@ CSRF_TRUSTED_ORIGINS = env.read("CSRF_TRUSTED_ORIGINS")
 DATABASES["default"]["CONN_MAX_AGE"] = 3600
 DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
 if SQLITE:
-    VAR_DIR.mkdir(parents=True, exist_ok=True)
+    # For its owner alone: the database holds every payload, the keys lie beside it.
+    VAR_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
     DATABASES["default"]["OPTIONS"] = {
         "transaction_mode": "IMMEDIATE",
         "timeout": 20,
@@ -203,7 +204,11 @@ LOGGING = {
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "plain"}},
     "root": {"handlers": ["stderr"], "level": "WARNING"},
     "loggers": {
-        name: {"level": env.read("AUTOMATE_LOG_LEVEL")}
-        for name in ("automate", "workflows", "runs", "webhooks")
+        **{
+            name: {"level": env.read("AUTOMATE_LOG_LEVEL")}
+            for name in ("automate", "workflows", "runs", "webhooks")
+        },
+        # It warns of every 4xx; what the edge turns away is counted, not logged.
+        "django.request": {"level": "ERROR"},
     },
 }

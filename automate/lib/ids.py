@@ -66,10 +66,17 @@ def uuid7() -> UUID:
 
 
 def new_key(bits: int = 128) -> str:
-    """A URL-safe random text of at least `bits` bits. Raises ValueError below 64."""
+    """A URL-safe random text of `bits` bits, in whole bytes. Raises ValueError below 64.
+
+    It begins with a letter or a digit, at the cost of a twentieth of a bit: a command
+    would take "-x" for an option.
+    """
     if bits < 64:
         raise ValueError("A key of fewer than 64 bits can be guessed.")
-    return secrets.token_urlsafe((bits + 7) // 8)
+    while True:
+        key = secrets.token_urlsafe((bits + 7) // 8)
+        if key[0].isalnum():
+            return key
 
 
 def new_secret() -> str:

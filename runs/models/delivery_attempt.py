@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.db import models
 from django.db.models import Q
 
+from automate.lib.fields import ExactJSONField
 from runs.models.run import Run
 from runs.models.step_run import StepRun
 from runs.states import AttemptOutcome, choices
@@ -26,11 +27,11 @@ class DeliveryAttempt(models.Model):
     number = models.PositiveIntegerField()
     method = models.CharField(max_length=10)
     url = models.TextField()
-    request_headers = models.JSONField(default=dict)
+    request_headers = ExactJSONField(default=dict)
     request_body = models.TextField(blank=True)
     request_truncated = models.BooleanField(default=False)
     response_status = models.PositiveSmallIntegerField(null=True, blank=True)
-    response_headers = models.JSONField(default=dict)
+    response_headers = ExactJSONField(default=dict)
     response_body = models.TextField(blank=True)
     response_truncated = models.BooleanField(default=False)
     error_kind = models.CharField(max_length=30, blank=True)

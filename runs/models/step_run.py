@@ -7,6 +7,7 @@ from django.db.models import Q
 from django.db.models.functions import Now
 
 from automate.lib.encryption import EncryptedJSONField
+from automate.lib.fields import ExactJSONField
 from runs.models.run import Run
 from runs.states import StepStatus, choices
 
@@ -36,7 +37,7 @@ class StepRun(models.Model):
     generation = models.PositiveIntegerField(default=0)
     idempotency_key = models.CharField(max_length=64, blank=True)
     due_at = models.DateTimeField(null=True, blank=True)
-    input = models.JSONField(null=True, blank=True)
+    input = ExactJSONField(null=True, blank=True)
     output = EncryptedJSONField(null=True)
     error_class = models.CharField(
         max_length=100, blank=True, default="", db_default=""

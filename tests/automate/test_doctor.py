@@ -187,6 +187,10 @@ def test_keys_that_others_can_read_are_told(well: Path) -> None:
     assert [finding.level for finding in findings("var")] == [OK]
 
     secrets.chmod(0o644)
+    well.chmod(0o700)
+    assert [finding.level for finding in findings("var")] == [OK]
+
+    well.chmod(0o755)
     warning, fine = findings("var")
 
     assert warning.level == WARN

@@ -6,6 +6,7 @@ from django.db import models
 from django.db.models import Q
 
 from automate.lib.encryption import EncryptedJSONField
+from automate.lib.fields import ExactJSONField
 from automate.lib.ids import new_key, uuid7
 from workflows.models.workflow import Workflow
 
@@ -17,7 +18,7 @@ class Trigger(models.Model):
     workflow = models.ForeignKey(Workflow, models.CASCADE, related_name="triggers")
     kind = models.CharField(max_length=50)
     is_active = models.BooleanField("active", default=True)
-    config = models.JSONField(default=dict, blank=True)
+    config = ExactJSONField(default=dict, blank=True)
     start = models.JSONField(
         default=list,
         blank=True,

@@ -7,6 +7,7 @@ from django.db import models
 from django.db.models import Q
 
 from automate.accounts.models import Team
+from automate.lib.fields import ExactJSONField
 from automate.lib.ids import uuid7
 
 
@@ -37,7 +38,7 @@ class Workflow(models.Model):
         Team, models.PROTECT, null=True, blank=True, related_name="workflows"
     )
     tags = models.JSONField(default=list, blank=True)
-    definition = models.JSONField(
+    definition = ExactJSONField(
         "draft",
         default=dict,
         blank=True,

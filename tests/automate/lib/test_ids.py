@@ -101,9 +101,10 @@ def test_a_forked_child_goes_on_with_numbers_of_its_own(
 
 
 def test_a_key_is_url_safe_and_as_long_as_asked() -> None:
-    keys = {ids.new_key() for _ in range(100)}
-    assert len(keys) == 100
+    keys = {ids.new_key() for _ in range(500)}
+    assert len(keys) == 500
     for key in keys:
+        assert key[0].isalnum()
         assert len(base64.urlsafe_b64decode(key + "==")) == 16
         assert key.replace("-", "").replace("_", "").isalnum()
     assert len(base64.urlsafe_b64decode(ids.new_key(256) + "=")) == 32

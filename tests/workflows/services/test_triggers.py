@@ -91,7 +91,9 @@ def test_secrets_are_encrypted_and_audited_without_their_value() -> None:
     with connection.cursor() as cursor:
         cursor.execute("SELECT secret, previous_secret, config FROM workflows_trigger")
         stored = b"".join(
-            value.encode() if isinstance(value, str) else bytes(value)
+            bytes(value)
+            if isinstance(value, bytes | memoryview)
+            else repr(value).encode()
             for value in cursor.fetchone()
         )
     assert b"canary" not in stored

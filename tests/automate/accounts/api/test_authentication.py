@@ -61,9 +61,12 @@ def bad_keys() -> dict[str, str]:
 
 def test_bad_keys_get_one_answer_at_the_price_of_one_query() -> None:
     for key in bad_keys().values():
-        with CaptureQueriesContext(
-            connection,
-        ) as queries, pytest.raises(AuthenticationFailed) as caught:
+        with (
+            CaptureQueriesContext(
+                connection,
+            ) as queries,
+            pytest.raises(AuthenticationFailed) as caught,
+        ):
             authenticate(**{"x-api-key": key})
         assert len(queries) == 1
         assert str(caught.value.detail) == (
