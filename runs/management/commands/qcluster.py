@@ -14,6 +14,7 @@ import select
 import shutil
 import signal
 import tempfile
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -248,7 +249,8 @@ def _cluster() -> int:
     while cluster.sentinel.is_alive() and not told:
         cluster.sentinel.join(timeout=0.2)
     if cluster.sentinel.is_alive():
-        cluster.stop_event.set()
+        # In a thread: `set` waits for the sentinel to wake, which may end just now.
+        threading.Thread(target=cluster.stop_event.set, daemon=True).start()
         cluster.sentinel.join(timeout=settings.GRACE + AFTER_GRACE)
     if cluster.sentinel.is_alive():  # perhaps our parent is gone: nobody else ends it
         logger.error("the cluster does not stop: killing it")
