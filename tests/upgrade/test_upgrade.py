@@ -1,0 +1,129 @@
+"""An older release's database is migrated, and its unfinished runs finish."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from django.conf import settings
+
+from tests.processes import Process, eventually
+from tests.upgrade.make_dump import KEYS
+
+FOLDER = Path(__file__).resolve().parent
+Query = Callable[[str], list[tuple[Any, ...]]]
+
+pytestmark = pytest.mark.slow
+
+
+def dumps(vendor: str) -> list[Path]:
+    found = sorted(FOLDER.glob(f"*.{vendor}.sql"))
+    assert found, f"no dump for {vendor}"
+    return found
+
+
+@pytest.mark.sqlite
+@pytest.mark.parametrize("dump", dumps("sqlite"), ids=lambda path: path.stem)
+def test_a_sqlite_database_is_upgraded(dump: Path, tmp_path: Path) -> None:
+    name = tmp_path / "old.sqlite3"
+    with sqlite3.connect(name) as database:
+        database.executescript(dump.read_text())
+
+    def query(statement: str) -> list[tuple[Any, ...]]:
+        with sqlite3.connect(name, timeout=20) as reader:
+            return reader.execute(statement).fetchall()
+
+    upgrade(f"sqlite:///{name}", query, tmp_path)
+
+
+@pytest.fixture
+def fresh_database() -> Iterator[str]:
+    """The URL of an empty PostgreSQL database."""
+    server = os.environ["TEST_DATABASE_URL"].rpartition("/")[0]
+    name = f"automate_upgrade_{os.getpid()}"
+    with psycopg.connect(f"{server}/postgres", autocommit=True) as connection:
+        connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+        connection.execute(f"CREATE DATABASE {name}")
+    yield f"{server}/{name}"
+    with psycopg.connect(f"{server}/postgres", autocommit=True) as connection:
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.mark.postgresql
+@pytest.mark.parametrize("dump", dumps("postgresql"), ids=lambda path: path.stem)
+def test_a_postgresql_database_is_upgraded(
+    dump: Path, tmp_path: Path, fresh_database: str
+) -> None:
+    with psycopg.connect(fresh_database, autocommit=True) as connection:
+        connection.execute(dump.read_text())
+
+    def query(statement: str) -> list[tuple[Any, ...]]:
+        with psycopg.connect(fresh_database) as reader:
+            return reader.execute(statement).fetchall()
+
+    upgrade(fresh_database, query, tmp_path)
+
+
+def upgrade(url: str, query: Query, tmp_path: Path) -> None:
+    """Migrate, let a cluster finish what is there, and look at every run."""
+    before = dict(query("SELECT status, count(*) FROM runs_run GROUP BY status"))
+    assert before == {"queued": 1, "running": 2, "succeeded": 1, "dead_letter": 1}
+    [(key,)] = query(
+        "SELECT idempotency_key FROM runs_steprun WHERE status = 'running'"
+    )
+    environment = {
+        **KEYS,
+        "DATABASE_URL": url,
+        "AUTOMATE_VAR_DIR": str(tmp_path),
+        "AUTOMATE_LEASE": "3",
+        "AUTOMATE_HEARTBEAT": "0.5",
+        "DJANGO_SETTINGS_MODULE": "automate.settings",
+    }
+    manage(environment, "migrate", "--verbosity", "0")
+    cluster = Process(
+        [sys.executable, str(settings.BASE_DIR / "manage.py"), "qcluster"],
+        tmp_path / "cluster.log",
+        **environment,
+    )
+    try:
+        eventually(lambda: query("SELECT count(*) FROM runs_job") == [(0,)], 60)
+    finally:
+        cluster.signal(signal.SIGTERM)
+        cluster.wait()
+    after = dict(query("SELECT status, count(*) FROM runs_run GROUP BY status"))
+    assert after == {"succeeded": 4, "dead_letter": 1}
+    repeated = query(
+        f"SELECT status, attempt FROM runs_steprun WHERE idempotency_key = '{key}'"
+    )
+    assert repeated == [("succeeded", 2)]
+    assert outputs(environment) == "[{'n': 1}, {'n': 2}, {'n': 4}, {'n': 5}]"
+
+
+def outputs(environment: dict[str, str]) -> str:
+    """What the runs ended with, decrypted by the code of today."""
+    code = (
+        "from runs.models import Run; print([run.output for run in "
+        "Run.objects.filter(status='succeeded').order_by('event_id')])"
+    )
+    return manage(environment, "shell", "--no-imports", "-c", code).strip()
+
+
+def manage(environment: dict[str, str], *arguments: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "manage.py", *arguments],
+        cwd=settings.BASE_DIR,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
