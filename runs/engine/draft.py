@@ -13,7 +13,7 @@ import re
 import time
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, assert_never
 
 from django.conf import settings
 
@@ -105,8 +105,12 @@ class Draft:
             case Wait(until=until, output=output):
                 row.status, row.waiting_for = StepStatus.WAITING, "time"
                 row.due_at, row.output = until, output
-            case Dropped() | Interrupted():
-                self._again(row, interrupted=isinstance(result.outcome, Interrupted))
+            case Dropped():
+                self._again(row, interrupted=False)
+            case Interrupted():
+                self._again(row, interrupted=True)
+            case _ as never:
+                assert_never(never)
 
     def _change(self, node_id: str) -> StepRun:
         if node_id not in self.changed:

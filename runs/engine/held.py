@@ -76,7 +76,7 @@ class Held:
     @property
     def outputs(self) -> dict[str, Any]:
         """The outputs of finished steps, by step id, as templates see them."""
-        outputs: dict[str, Any] = self.scope["steps"]
+        outputs: dict[str, Any] = self.scope.setdefault("steps", {})
         return outputs
 
     def key_of(self, node_id: str, generation: int) -> str:

@@ -42,6 +42,12 @@ class Written:
     claimed: int = 0
     asked: int = 0
     resumed: bool = False
+    lease_ends: float = 0.0
+
+    def apply(self) -> None:
+        """It is committed: runs in memory follow. Never part of what is repeated."""
+        for draft in self.drafts:
+            draft.apply(self.lease_ends)
 
     def took(self, result: Result) -> bool:
         """True when this transaction stored the result."""
@@ -79,6 +85,8 @@ class Ledger:
             logger.exception("recording and claiming again, run by run")
             self._doubt = None
             written = self._singly(work, free, want)
+        else:
+            written.apply()
         self._late += written.lost
         self._keep_late()
         return written
@@ -122,9 +130,7 @@ class Ledger:
                     free -= len(draft.tasks)
             batch.write()
         self._doubt = None
-        for draft in batch.drafts:
-            draft.apply(sent + settings.LEASE)
-        written.drafts = batch.drafts
+        written.drafts, written.lease_ends = batch.drafts, sent + settings.LEASE
         return written
 
     # --- when a transaction fails for a reason in the data ----------------------------
@@ -167,6 +173,7 @@ class Ledger:
                     raise
                 written.resumed = True
                 break
+            part.apply()
             written.drafts += part.drafts
             written.lost += part.lost
             free -= sum(len(draft.tasks) for draft in part.drafts)
@@ -226,9 +233,10 @@ class Ledger:
         self._doubt = None
         if False in marks or True not in marks:
             return None
-        for draft in batch.drafts:
-            draft.apply(sent)  # the lease's true end is not known: the next beat tells
-        return Written(drafts=batch.drafts, resumed=True)
+        # The lease's true end is not known: the next beat tells.
+        settled = Written(batch.drafts, resumed=True, lease_ends=sent)
+        settled.apply()
+        return settled
 
 
 def _was_applied(draft: Draft) -> bool | None:
@@ -256,9 +264,9 @@ def _was_applied(draft: Draft) -> bool | None:
 
 def _give_up(held: Held, error: Exception) -> None:
     """This run alone cannot be written: it ends as failed, with the reason."""
-    logger.error("run %s cannot be recorded: %s", held.run_id, error)
     # The first line only: the others may quote the row.
     reason = f"{type(error).__name__}: {error}".splitlines()[0]
+    logger.error("run %s cannot be recorded: %s", held.run_id, reason)
     message = f"Its result could not be stored: {reason}"
     ending = Ending(RunStatus.FAILED, ErrorInfo("unstorable", message[:2000]))
     with write_transaction():

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, TypeVar
 from uuid import UUID
 
 from django.db.models import Q
@@ -21,6 +21,8 @@ from workflows.actions.base import ConnectionData
 from workflows.models import Connection, Secret
 
 logger = logging.getLogger(__name__)
+T = TypeVar("T", UsedSecret, ConnectionData)
+N = TypeVar("N", Secret, Connection)
 
 NEEDED = (
     "workflow_id",
@@ -160,38 +162,60 @@ def _supply(held: Iterable[Held]) -> None:
 
 
 def _supply_secrets(wanted: dict[str, list[Held]]) -> None:
-    teams = {item.team_id for items in wanted.values() for item in items}
-    found = Secret.objects.filter(
-        Q(team__in=teams - {None}) | Q(team=None), name__in=wanted
-    )
-    # Shared ones first, so that a team's own of the same name wins.
-    for secret in sorted(found, key=lambda row: row.team_id is not None):
-        for item in wanted[secret.name]:
-            if secret.team_id not in (None, item.team_id):
-                continue
-            if not is_readable(secret.value):
-                item.supplies.missing[secret.name] = f"is {secret.value}"
-                continue
-            item.supplies.secrets[secret.name] = UsedSecret(
-                secret.value, frozenset(secret.allowed_hosts)
-            )
+    for secret, items in _found(Secret, wanted):
+        supply = _secret(secret)
+        for item in items:
+            _place(item.supplies.secrets, item.supplies, secret.name, supply)
 
 
 def _supply_connections(wanted: dict[str, list[Held]]) -> None:
+    for row, items in _found(Connection, wanted):
+        supply = _connection(row)
+        for item in items:
+            _place(item.supplies.connections, item.supplies, row.name, supply)
+
+
+def _found(
+    model: type[N], wanted: dict[str, list[Held]]
+) -> Iterator[tuple[N, list[Held]]]:
+    """Rows of these names, each with the runs that may use it.
+
+    Shared ones first, so that a team's own of the same name takes their place.
+    """
     teams = {item.team_id for items in wanted.values() for item in items}
-    found = Connection.objects.filter(
-        Q(team__in=teams - {None}) | Q(team=None), name__in=wanted
-    )
-    for row in sorted(found, key=lambda row: row.team_id is not None):
-        for item in wanted[row.name]:
-            if row.team_id not in (None, item.team_id):
-                continue
-            if not is_readable(row.credentials):
-                item.supplies.missing[row.name] = f"is {row.credentials}"
-            elif row.status == Connection.Status.INACTIVE:
-                item.supplies.missing[row.name] = "is inactive"
-            else:
-                item.supplies.connections[row.name] = connection_data(row)
+    may_use = Q(team__in=teams - {None}) | Q(team=None)
+    rows = model._default_manager.filter(may_use, name__in=wanted)
+    for row in sorted(rows, key=lambda row: row.team_id is not None):
+        yield row, [i for i in wanted[row.name] if row.team_id in (None, i.team_id)]
+
+
+def _place(found: dict[str, T], supplies: Supplies, name: str, supply: T | str) -> None:
+    """What is found, or why it may not be used; a shared one is no substitute."""
+    if isinstance(supply, str):
+        found.pop(name, None)
+        supplies.missing[name] = supply
+    else:
+        found[name] = supply
+
+
+def _secret(row: Secret) -> UsedSecret | str:
+    if not is_readable(row.value):
+        return f"is {row.value}"
+    try:
+        return UsedSecret(str(row.value), frozenset(row.allowed_hosts))
+    except TypeError:
+        return "has no list of names as allowed_hosts"
+
+
+def _connection(row: Connection) -> ConnectionData | str:
+    if not is_readable(row.credentials):
+        return f"is {row.credentials}"
+    if row.status == Connection.Status.INACTIVE:
+        return "is inactive"
+    try:
+        return connection_data(row)
+    except TypeError:
+        return "has no list of names as allowed_hosts"
 
 
 def connection_data(row: Connection) -> ConnectionData:

@@ -112,11 +112,14 @@ class Performer:
                 **context_parts,
             )
             outcome = task.node.action.execute(context)
+            if not isinstance(outcome, Outcome):
+                msg = f"{task.node.kind} returned {type(outcome).__name__}, no outcome"
+                raise TypeError(msg)
         except expressions.ExpressionError as error:
             outcome = Fail(ErrorInfo("template", _located(error)))
         except MissingSupply as error:
             outcome = Fail(ErrorInfo("missing_secret", str(error)))
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             logger.exception("step %s of run %s", task.node.id, task.held.run_id)
             text = redactor.text(f"{type(error).__name__}: {error}")
             outcome = Fail(ErrorInfo("internal", text))
