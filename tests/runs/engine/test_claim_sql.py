@@ -115,17 +115,23 @@ def test_heartbeats_are_heap_only_updates(hand: Hand) -> None:
     held = list(hand.held.values())
     assert len(held) == 50
 
-    shares = []
-    for _ in range(3):  # an autovacuum that passes by keeps pages from being pruned
-        before = updates()
-        for _ in range(200):
-            extend(held)
-        made, hot = (now - was for now, was in zip(updates(), before, strict=True))
-        assert made >= 200 * 50
-        shares.append(hot / made)
-        if shares[-1] > 0.9:
-            return
-    pytest.fail(f"heap-only updates: {shares}")
+    before, horizon = updates(), oldest_transaction()
+    for _ in range(200):
+        extend(held)
+    made, hot = (now - was for now, was in zip(updates(), before, strict=True))
+
+    assert made >= 200 * 50
+    # A long transaction elsewhere on the server, whatever its database, keeps old
+    # versions from being pruned: then only the room that fillfactor leaves is hot.
+    undisturbed = oldest_transaction() - horizon > 180
+    assert hot > made * (0.9 if undisturbed else 0.3)
+
+
+def oldest_transaction() -> int:
+    """The oldest transaction that is still open anywhere on the server."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint")
+        return int(cursor.fetchone()[0])
 
 
 def updates() -> tuple[int, int]:
