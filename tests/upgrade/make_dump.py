@@ -14,6 +14,7 @@ import subprocess
 import sys
 import threading
 import time
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -105,8 +106,7 @@ def _workflow(slug: str, team: Any, nodes: list[dict[str, Any]]) -> Any:
     from workflows.services import create_workflow
 
     links = [
-        {"from": before["id"], "to": after["id"]}
-        for before, after in zip(nodes, nodes[1:], strict=False)
+        {"from": before["id"], "to": after["id"]} for before, after in pairwise(nodes)
     ]
     output = OUTPUT if nodes[-1] is LAST else None
     document = {
