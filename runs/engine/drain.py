@@ -282,6 +282,8 @@ class Drain:
         with self._wakeful:
             if self._results or (self._woken and self._may_claim):
                 return
+            if self._quiet and not self._held:  # the suspect is done: the next one
+                return
             self._wakeful.wait(self._pause())
             idle = not self._results and self._woken and not self._held
         if idle:  # all drains heard the same wake-up: not all at once
