@@ -1,0 +1,113 @@
+"""Several clusters on one database, and work that is due to the tenth of a second."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from django.db import connection
+
+from runs.engine.wake import CHANNEL
+from runs.models import Run, StepRun, Worker
+from tests.chaos.conftest import Start
+from tests.chaos.load import (
+    all_succeeded,
+    finish,
+    flow,
+    flow_of,
+    once_each,
+    post,
+)
+from tests.chaos.receiver import Receiver
+from tests.processes import eventually
+from tests.runs.flows import node
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(180)]
+
+LONG = {"AUTOMATE_LEASE": "60", "AUTOMATE_GRACE": "10"}
+
+
+def test_two_clusters_share_the_work_and_each_run_is_executed_once(
+    start: Start, receiver: Receiver
+) -> None:
+    receiver.delay = 0.1
+    workflow = flow(receiver)
+    first, second = start(**LONG), start(**LONG)
+    seats = Worker.objects.filter(kind=Worker.Kind.DRAIN).count()
+    assert seats == first.seats + second.seats  # one cluster's seats are its own
+    post(workflow, 300)
+    shares = []
+    for cluster in (first, second):
+        held = Worker.objects.filter(pid__in=cluster.drains(), busy__gt=0)
+        eventually(held.exists, 15)
+        shares.append(held.count())
+    eventually(lambda: len(receiver.received) > 60)
+    assert first.stop() == 0
+    assert not first.pids()
+    finish(40)
+    once_each(receiver, 300)
+    assert all(shares)
+    assert second.is_whole(), second.output
+
+
+def test_two_clusters_lose_nothing_when_one_is_killed_whole(
+    start: Start, receiver: Receiver
+) -> None:
+    receiver.delay = 0.1
+    workflow = flow(receiver)
+    first, second = start(), start()
+    post(workflow, 150)
+    eventually(lambda: len(receiver.received) > 30)
+    first.end()
+    finish(60)
+    assert all_succeeded(150)
+    assert receiver.repeated <= 8 * first.seats
+    assert receiver.has_one_key_a_run()
+    assert second.is_whole(), second.output
+
+
+@pytest.mark.parametrize("count", [1, 2], ids=["one-cluster", "two-clusters"])
+def test_a_delay_ends_to_the_tenth_of_a_second(
+    start: Start, receiver: Receiver, count: int
+) -> None:
+    """Delays of every length between 1 s and 3 s, so that none hits a poll by luck."""
+    clusters = [start() for _ in range(count)]
+    workflows = [
+        flow_of(receiver, node("wait", "delay", {"duration": 1.0 + number / 10}))
+        for number in range(20)
+    ]
+    for workflow in workflows:
+        post(workflow, 1)
+    finish(30)
+    once_each(receiver, 20)
+    late = []
+    for run in Run.objects.all():
+        waited = StepRun.objects.get(run=run, node_id="wait")
+        assert waited.started_at is not None
+        began = StepRun.objects.get(run=run, node_id="call").started_at
+        assert began is not None
+        number = workflows.index(run.workflow)
+        due = 1.0 + number / 10
+        late.append((began - waited.started_at).total_seconds() - due)
+    assert min(late) >= 0
+    # The machine may be slow; a poll that is missed would cost half a second.
+    slowest_allowed = 3
+    assert sorted(late)[-1 - slowest_allowed] < 0.1, sorted(late)
+    assert max(late) < 0.4, sorted(late)
+    assert all(cluster.is_whole() for cluster in clusters)
+
+
+@pytest.mark.postgresql
+def test_a_wake_up_is_heard_by_all_clusters(start: Start, receiver: Receiver) -> None:
+    """With a poll of a minute only LISTEN can be what starts a run."""
+    workflow = flow(receiver)
+    start(AUTOMATE_POLL="60"), start(AUTOMATE_POLL="60")
+    time.sleep(1)  # what they claim at their start is over
+    for _ in range(5):
+        begun = time.monotonic()
+        post(workflow, 1)
+        with connection.cursor() as cursor:
+            cursor.execute(f"NOTIFY {CHANNEL}")
+        finish(5)
+        assert time.monotonic() - begun < 1
+    once_each(receiver, 5)

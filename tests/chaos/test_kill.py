@@ -1,0 +1,141 @@
+"""kill -9 of each kind of process: nothing is lost, nothing hangs, nothing is left.
+
+The plain suite kills each kind once. `make test-slow` kills each one a few times, idle
+and busy. By hand, for the long form:
+
+    AUTOMATE_CHAOS_ROUNDS=20 python -m pytest tests/chaos -m slow
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+
+import pytest
+from django_q.models import Success
+from django_q.tasks import async_task
+
+from tests.chaos.cluster import GRACE, HEARTBEAT, LEASE, RECOVERY, Cluster
+from tests.chaos.conftest import Start
+from tests.chaos.load import all_succeeded, finish, flow, post
+from tests.chaos.receiver import Receiver
+from tests.processes import eventually
+from workflows.models import Workflow
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(300)]
+
+ROUNDS = int(os.environ.get("AUTOMATE_CHAOS_ROUNDS", "3"))
+KINDS = ("free", "drain", "pusher", "monitor", "sentinel", "main")
+# Without these django-q2 hangs or falls apart: the parent starts all of it anew.
+FATAL = ("free", "monitor", "sentinel", "main")
+IN_FLIGHT = 16  # at most: two drains of eight threads
+
+
+def ordinary_tasks_pass(seconds: float) -> None:
+    """Fails unless one of the ordinary tasks that are enqueued now is done in time."""
+    begun, enqueued = time.monotonic(), 0
+
+    def passed() -> bool:
+        nonlocal enqueued
+        if time.monotonic() - begun >= enqueued:
+            enqueued += 1
+            async_task("math.copysign", 1, enqueued, task_name=f"{begun}")
+        return bool(Success.objects.filter(name=f"{begun}").exists())
+
+    eventually(passed, seconds)
+
+
+def kill_and_recover(
+    cluster: Cluster, kind: str, workflow: Workflow, *, busy: bool
+) -> int:
+    """One round; how many events were accepted in it."""
+    count = 60 if busy else 0
+    post(workflow, count)
+    if busy:
+        time.sleep(0.3)  # the drains are in the middle of it
+    before = cluster.pids()
+    killed = cluster.kill(kind)
+    post(workflow, 5)
+    finish(RECOVERY + 2 * GRACE if busy else RECOVERY)
+    ordinary_tasks_pass(RECOVERY + 2 * GRACE)
+    cluster.wait_until_whole(RECOVERY)
+    left = before - {killed, cluster.pid}
+    survivors = left & cluster.pids()
+    assert (not survivors) == (kind in FATAL), cluster.output
+    return count + 5
+
+
+def test_the_runs_of_a_killed_worker_finish_after_its_lease(
+    start: Start, receiver: Receiver
+) -> None:
+    receiver.delay = 0.1
+    workflow = flow(receiver)
+    cluster = start()
+    post(workflow, 200)
+    eventually(lambda: len(receiver.received) > 50)
+    cluster.kill("drain")
+    # Each step that was in flight is tried again alone, one after another.
+    finish(LEASE + 3 * HEARTBEAT + 5)
+    assert all_succeeded(200)
+    assert len(receiver.runs) == 200
+    assert receiver.repeated <= 8
+    assert receiver.has_one_key_a_run()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_killed_process_is_recovered_from(
+    start: Start, receiver: Receiver, kind: str
+) -> None:
+    workflow = flow(receiver)
+    cluster = start()
+    count = kill_and_recover(cluster, kind, workflow, busy=False)
+    assert all_succeeded(count)
+    assert receiver.repeated == 0
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(60 + 40 * ROUNDS)
+@pytest.mark.parametrize("busy", [False, True], ids=["idle", "busy"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_process_killed_again_and_again_is_recovered_from(
+    start: Start, receiver: Receiver, kind: str, busy: bool
+) -> None:
+    receiver.delay = 0.2 if busy else 0.0
+    workflow = flow(receiver)
+    cluster = start()
+    count = 0
+    for _ in range(ROUNDS):
+        count += kill_and_recover(cluster, kind, workflow, busy=busy)
+    assert all_succeeded(count)
+    assert receiver.repeated <= IN_FLIGHT * ROUNDS
+    assert receiver.has_one_key_a_run()
+
+
+@pytest.mark.parametrize("busy", [False, True], ids=["idle", "busy"])
+def test_nothing_outlives_a_killed_parent(
+    start: Start, receiver: Receiver, busy: bool
+) -> None:
+    receiver.delay = 0.2
+    workflow = flow(receiver)
+    cluster = start()
+    if busy:
+        post(workflow, 60)
+        eventually(lambda: len(receiver.received) > 10)
+    cluster.kill("parent")
+    eventually(lambda: not cluster.pids(), GRACE + 6)
+    post(workflow, 5)
+    start()
+    finish(30)
+    assert all_succeeded(65 if busy else 5)
+    assert receiver.repeated == 0  # a drain that lost its parent hands back in order
+
+
+def test_nothing_outlives_a_killed_parent_whose_queue_was_dead_already(
+    start: Start, receiver: Receiver
+) -> None:
+    """Then the sentinel cannot stop: nobody reads its poison pills."""
+    cluster = start()
+    cluster.kill("free")
+    os.kill(cluster.pid, signal.SIGKILL)
+    eventually(lambda: not cluster.pids(), GRACE + 10)

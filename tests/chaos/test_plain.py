@@ -1,0 +1,77 @@
+"""django-q2's own `qcluster` runs everything too: without our parent, or our broker."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import time
+
+import pytest
+from django.utils import timezone
+from django_q.models import Schedule
+
+from tests.chaos.cluster import GRACE
+from tests.chaos.conftest import Start
+from tests.chaos.load import finish, flow, once_each, post
+from tests.chaos.receiver import Receiver
+from tests.chaos.test_kill import ordinary_tasks_pass
+from tests.processes import eventually
+
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.timeout(240),
+    pytest.mark.slow,
+]
+
+COMMAND = [
+    sys.executable,
+    "-c",
+    "import django; django.setup();"
+    "from django_q.management.commands.qcluster import Command;"
+    "Command().run_from_argv(['manage.py', 'qcluster'])",
+]
+
+
+def test_our_broker_works_without_our_parent(start: Start, receiver: Receiver) -> None:
+    receiver.delay = 0.1
+    workflow = flow(receiver)
+    cluster = start(whole=False, command=COMMAND, AUTOMATE_GRACE="10")
+    post(workflow, 50)
+    finish(30)
+    time.sleep(12)  # an offer is repeated after ten seconds when a seat seems free
+    assert sorted(map(str, cluster.drains().values())) == [
+        str(seat) for seat in range(cluster.seats)
+    ]
+    ordinary_tasks_pass(10)  # one worker stayed free for them
+    post(workflow, 100)
+    eventually(lambda: len(receiver.received) > 70)
+    cluster.process.signal(signal.SIGTERM)
+    assert cluster.process.wait(20) == 0, cluster.output
+    assert not cluster.pids()
+    start()
+    finish(30)
+    once_each(receiver, 150)
+
+
+def test_a_scheduled_drain_works_without_our_broker(
+    start: Start, receiver: Receiver
+) -> None:
+    receiver.delay = 0.1
+    workflow = flow(receiver)
+    Schedule.objects.create(
+        func="runs.tasks.drain",
+        schedule_type=Schedule.MINUTES,
+        minutes=1,
+        next_run=timezone.now(),
+    )
+    cluster = start(
+        whole=False,
+        command=COMMAND,
+        DJANGO_SETTINGS_MODULE="tests.chaos.unbrokered_settings",
+    )
+    post(workflow, 50)
+    finish(60)  # django-q2 looks at its schedules every half minute
+    once_each(receiver, 50)
+    cluster.process.signal(signal.SIGTERM)
+    cluster.process.wait(90)  # the drain is an ordinary task: django-q2 waits for it
+    eventually(lambda: not cluster.pids(), GRACE)

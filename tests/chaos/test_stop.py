@@ -1,0 +1,130 @@
+"""Stopping under load: nothing is lost, nothing happens twice, nothing stays behind.
+
+SIGTERM is sent to the process that was started, to django-q2's main process, and to
+every process at once (what systemd does by default, and a terminal that closes).
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable
+
+import pytest
+
+from runs.models import Job, Run, StepRun
+from tests.chaos.cluster import GRACE, Cluster, send
+from tests.chaos.conftest import Start
+from tests.chaos.load import all_succeeded, finish, flow, once_each, outcomes, post
+from tests.chaos.receiver import Receiver
+from tests.processes import eventually
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(180)]
+
+RUNS = 200
+
+
+def to_parent(cluster: Cluster) -> None:
+    cluster.process.signal(signal.SIGTERM)
+
+
+def to_main(cluster: Cluster) -> None:
+    send(cluster.of("main"), signal.SIGTERM)
+
+
+def to_all(cluster: Cluster) -> None:
+    send(cluster.pids(), signal.SIGTERM)
+
+
+def to_all_but_parent(cluster: Cluster) -> None:
+    os.killpg(cluster.of("main")[0], signal.SIGTERM)
+
+
+def twice_to_all(cluster: Cluster) -> None:
+    pids = cluster.pids()
+    send(pids, signal.SIGTERM)
+    send(pids, signal.SIGTERM)
+
+
+Way = Callable[[Cluster], None]
+WAYS = (to_parent, to_main, to_all)
+MORE_WAYS = (to_all_but_parent, twice_to_all)
+
+
+def stop(cluster: Cluster, way: Way, seconds: float) -> None:
+    """Fails unless all of it ends in time, and in order."""
+    way(cluster)
+    assert cluster.process.wait(seconds) == 0, cluster.output
+    assert not cluster.pids()
+    assert "killing" not in cluster.output
+    assert "Traceback" not in cluster.output
+
+
+def stopped_under_load(start: Start, receiver: Receiver, way: Way) -> None:
+    receiver.delay = 0.1
+    workflow = flow(receiver)
+    # Leases outlive the test: what is not handed back is not finished either.
+    first = start(AUTOMATE_LEASE="60", AUTOMATE_GRACE="10")
+    post(workflow, RUNS)
+    eventually(lambda: len(receiver.received) > 30)
+    stop(first, way, 6)
+    done = len(receiver.runs)
+    assert done < RUNS
+    assert Run.objects.filter(status="succeeded").count() == done
+    assert not Job.objects.filter(lease_token__isnull=False).exists()
+    start(AUTOMATE_LEASE="60", AUTOMATE_GRACE="10")
+    finish(30)
+    once_each(receiver, RUNS)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_sigterm_under_load_loses_and_repeats_nothing(
+    start: Start, receiver: Receiver, way: Way
+) -> None:
+    stopped_under_load(start, receiver, way)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("way", MORE_WAYS)
+def test_more_ways_to_stop_under_load_lose_and_repeat_nothing(
+    start: Start, receiver: Receiver, way: Way
+) -> None:
+    stopped_under_load(start, receiver, way)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_steps_longer_than_the_grace_are_handed_back_as_unknown(
+    start: Start, receiver: Receiver, way: Way
+) -> None:
+    receiver.delay = 30
+    workflow = flow(receiver, timeout=60)
+    first = start(AUTOMATE_LEASE="60", AUTOMATE_GRACE="1")
+    post(workflow, 6)
+    eventually(lambda: len(receiver.received) == 6)
+    stop(first, way, 1 + 6)
+    assert outcomes() == {"unknown": 6}
+    assert set(StepRun.objects.values_list("status", flat=True)) == {"waiting"}
+    receiver.delay = 0
+    start(AUTOMATE_LEASE="60")
+    finish(30)
+    assert all_succeeded(6)
+    assert set(receiver.runs.values()) == {2}
+    assert receiver.has_one_key_a_run()
+    assert outcomes() == {"unknown": 6, "delivered": 6}
+
+
+def test_a_stop_while_it_still_starts_leaves_nothing_behind(start: Start) -> None:
+    for after in (0.3, 0.9, 1.2, 1.5):
+        cluster = start(whole=False)
+        time.sleep(after)
+        cluster.process.signal(signal.SIGTERM)
+        cluster.process.wait(GRACE + 8)
+        eventually(lambda cluster=cluster: not cluster.pids(), 2)  # type: ignore[misc]
+
+
+def test_an_idle_cluster_stops_within_seconds(start: Start) -> None:
+    cluster = start()
+    begun = time.monotonic()
+    stop(cluster, to_parent, 10)
+    assert time.monotonic() - begun < 4
