@@ -195,7 +195,7 @@ class Drain:
                 item for item in reversed(rest) if not written.took(item)
             )
         elif want:
-            self._plan_next_look(full=written.claimed >= written.asked)
+            self._plan_next_look(written)
 
     def _holds(self, held: Held) -> bool:
         """False for a lease that was lost, also when the run was claimed anew."""
@@ -240,13 +240,13 @@ class Drain:
             self._quiet = bool(self._held)
             self._suspects_at = 0.0
 
-    def _plan_next_look(self, *, full: bool) -> None:
-        now = time.monotonic()
+    def _plan_next_look(self, written: Written) -> None:
+        now, full = time.monotonic(), written.claimed >= written.asked
         if full and now < self._look_at:
             self._claim_at = now
             return
         self._look_at = now + SUSPECTS_EVERY  # also with a queue that is never empty
-        look = next_due()
+        look = next_due(written.now)
         self._claim_at = now if full else now + min(settings.POLL, look.seconds)
         # One drain a host gives way to a suspect; the others go on meanwhile.
         if look.suspects and self._seat == 0 and self._held:

@@ -8,6 +8,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 from django.conf import settings
@@ -43,6 +44,7 @@ class Written:
     asked: int = 0
     resumed: bool = False
     lease_ends: float = 0.0
+    now: datetime = datetime.max.replace(tzinfo=UTC)  # the database's, of the claim
 
     def apply(self) -> None:
         """It is committed: runs in memory follow. Never part of what is repeated."""
@@ -123,7 +125,7 @@ class Ledger:
             if min(want, free) > 0:
                 claim = self._claimer.claim(min(want, free))
                 written.claimed = len(claim.jobs)
-                written.asked = min(want, free)
+                written.asked, written.now = min(want, free), batch.now
                 for held in load(claim, sent + settings.LEASE):
                     draft = _drafted(held, [], batch, free)
                     draft.fresh_lease = True

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any, NoReturn
 
 from django.conf import settings
-from django.db import connection
+from django.db import connections
 
 from automate.lib.clock import Clock, SystemClock
 from automate.lib.jsonio import storable
@@ -65,13 +65,18 @@ class DatabaseInStep(RuntimeError):
 
 
 def forbid_database() -> None:
-    """From now on any query in this thread raises DatabaseInStep (I6)."""
+    """From now on any query in this thread raises DatabaseInStep (I6).
+
+    So does connecting: a session that nobody uses would stay with the thread.
+    """
 
     def refuse(*_args: Any, **_kwargs: Any) -> NoReturn:
         msg = "steps may not use the database; return an outcome instead"
         raise DatabaseInStep(msg)
 
-    connection.execute_wrappers.append(refuse)
+    for wrapper in connections.all():
+        wrapper.connect = refuse  # type: ignore[method-assign]
+        wrapper.execute_wrappers.append(refuse)
 
 
 class Performer:
