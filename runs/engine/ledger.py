@@ -28,6 +28,7 @@ from workflows.actions.outcomes import ErrorInfo
 logger = logging.getLogger(__name__)
 
 Work = Mapping[Held, list[Result]]
+NEVER = datetime.max.replace(tzinfo=UTC)
 
 
 class DatabaseAway(Exception):
@@ -44,7 +45,7 @@ class Written:
     asked: int = 0
     resumed: bool = False
     lease_ends: float = 0.0
-    now: datetime = datetime.max.replace(tzinfo=UTC)  # the database's, of the claim
+    now: datetime = NEVER  # the database's, of the claim
 
     def apply(self) -> None:
         """It is committed: runs in memory follow. Never part of what is repeated."""
