@@ -1,0 +1,161 @@
+"""Heartbeats keep what is ours, and nothing else."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from datetime import timedelta
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from django.db import OperationalError, connections, transaction
+from django.db.models.functions import Now
+from pytest_django import Settings
+
+from runs.engine.heartbeat import Heartbeat, extend
+from runs.engine.reap import Reaper
+from runs.models import Job, Run
+from tests.automate.lib.net.servers import Server, answer, read_request
+from tests.runs.drains import Hand, draining, in_thread, until
+from tests.runs.flows import again, call, expire, given, many, publish, started
+
+pytestmark = pytest.mark.usefixtures("engine")
+
+
+def alive(run: Run) -> bool:
+    return Job.objects.filter(run=run, lease_until__gt=Now()).exists()
+
+
+def test_a_beat_moves_the_end_of_our_leases(hand: Hand, engine: Settings) -> None:
+    runs = many(publish(given("a")), 3)
+    hand.claim()
+    expire(*runs)
+    held = list(hand.held.values())
+    for item in held:
+        item.lease_ends = 0.0
+
+    extend(held)
+
+    assert all(alive(run) for run in runs)
+    later = Now() + timedelta(seconds=engine.LEASE - 5)
+    assert Job.objects.filter(lease_until__gt=later).count() == 3
+    assert all(item.lease_ends > 0 for item in held)
+
+
+def test_a_lease_that_passed_to_another_is_not_moved(hand: Hand) -> None:
+    """Shown to fail when `extend` goes by the job alone."""
+    run = started(publish(given("a")))
+    hand.claim()
+    held = hand.held[run.pk]
+    Job.objects.update(lease_token=uuid4(), lease_until=Now() - timedelta(hours=1))
+    held.lease_ends = 0.0
+
+    extend([held])
+
+    assert not alive(run)
+    assert held.lease_ends == 0.0
+
+
+@pytest.mark.postgresql
+def test_a_beat_does_not_wait_for_a_record(hand: Hand) -> None:
+    """Who records a run extends its lease too. Shown to fail without SKIP LOCKED."""
+    first, second = many(publish(given("a")), 2)
+    hand.claim()
+    expire(first, second)
+    locked, release = threading.Event(), threading.Event()
+
+    def record() -> None:
+        with transaction.atomic():
+            list(Job.objects.filter(run=first).select_for_update(no_key=True))
+            locked.set()
+            release.wait(10)
+
+    thread = in_thread(record)
+    assert locked.wait(5)
+    try:
+        extend(list(hand.held.values()))
+    finally:
+        release.set()
+        thread.join()
+    assert not alive(first)
+    assert alive(second)
+
+
+def test_a_long_step_keeps_its_lease(engine: Settings) -> None:
+    """Longer than a lease. Shown to fail when the heartbeat does not extend."""
+    engine.LEASE, engine.HEARTBEAT = 1.5, 0.3
+
+    def slow(sock: socket.socket, server: Server) -> None:
+        while request := read_request(sock):
+            server.requests.append(request)
+            server.done.wait(2.6)
+            sock.sendall(answer())
+
+    with Server(slow) as server, draining(2):
+        run = started(publish(call("a", server.url)))
+        until(lambda: not Job.objects.exists())
+        assert len(server.requests) == 1
+    assert again(run).status == "succeeded"
+
+
+def test_a_beat_reports_and_looks_for_the_dead(hand: Hand, engine: Settings) -> None:
+    engine.HEARTBEAT = 0.0
+    run = started(publish(given("a")))
+    hand.claim()
+    expire(run)
+    reports = []
+    heartbeat = Heartbeat(list, lambda: reports.append(1))
+
+    heartbeat.beat()
+    heartbeat.beat()
+
+    assert reports == [1, 1]
+    assert Job.objects.get(run=run).lease_token is None
+
+
+@pytest.mark.parametrize("error", [OperationalError("gone"), RuntimeError("a bug")])
+def test_a_failed_beat_is_followed_by_the_next(
+    engine: Settings, error: Exception
+) -> None:
+    """Without the thread every lease would run out. Shown to fail when only database
+    errors are caught."""
+    engine.HEARTBEAT = 0.02
+    beats = []
+
+    def report() -> None:
+        beats.append(1)
+        if len(beats) == 1:
+            raise error
+
+    heartbeat = Heartbeat(list, report)
+    heartbeat.start()
+    until(lambda: len(beats) >= 3)
+    heartbeat.stop()
+
+
+def test_a_broken_connection_makes_the_reaper_forget(
+    engine: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Live workers renew first. Shown to fail without `forget` in the heartbeat."""
+    engine.HEARTBEAT = 0.02
+    forgot = threading.Event()
+    monkeypatch.setattr(Reaper, "forget", lambda _: forgot.set())
+
+    def report() -> None:
+        raise OperationalError("gone")
+
+    heartbeat = Heartbeat(list, report)
+    heartbeat.start()
+    assert forgot.wait(5)
+    heartbeat.stop()
+
+
+def test_its_thread_ends_with_it_and_closes_its_connection(engine: Settings) -> None:
+    opened: list[Any] = []
+    heartbeat = Heartbeat(list, lambda: opened.append(connections["default"]))
+    heartbeat.start()
+    until(lambda: opened)
+    heartbeat.stop()
+    assert not heartbeat._thread.is_alive()
+    assert opened[0].connection is None

@@ -1,0 +1,102 @@
+"""The step threads: as many as there is work for, and no task behind a busy one."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any, cast
+
+from runs.engine.perform import Performer, Result, Task
+from runs.engine.pool import Threads
+from tests.runs.drains import until
+
+
+class Plain:
+    """Performs functions, as a Performer performs tasks."""
+
+    def perform(self, task: Callable[[], Any]) -> Any:
+        return task()
+
+
+class Pool:
+    def __init__(self, size: int) -> None:
+        self.results: list[Any] = []
+        performer = cast(Performer, Plain())
+        deliver = cast("Callable[[Result], None]", self.results.append)
+        self.threads = Threads(size, performer, deliver)
+
+    def submit(self, work: Callable[[], Any]) -> None:
+        self.threads.submit(cast(Task, work))
+
+
+def test_tasks_run_side_by_side_up_to_the_size() -> None:
+    pool, running, most = Pool(3), [0], [0]
+    lock, gate = threading.Lock(), threading.Event()
+
+    def work() -> None:
+        with lock:
+            running[0] += 1
+            most[0] = max(most[0], running[0])
+        gate.wait(10)
+        with lock:
+            running[0] -= 1
+
+    for _ in range(9):
+        pool.submit(work)
+    until(lambda: running[0] == 3)
+    gate.set()
+    until(lambda: len(pool.results) == 9)
+
+    assert most[0] == 3
+    pool.threads.close()
+
+
+def test_a_thread_that_is_free_is_used_again() -> None:
+    pool, names = Pool(8), set()
+    for number in range(20):
+        pool.submit(lambda: names.add(threading.current_thread().name))
+        until(lambda number=number: len(pool.results) == number + 1)  # type: ignore[misc]
+
+    assert len(names) == 1
+    pool.threads.close()
+
+
+def test_a_task_never_waits_behind_another_while_there_is_room() -> None:
+    """Shown to fail when a thread that has taken a task still counts as idle."""
+    pool = Pool(2)
+    for number in range(300):
+        both = threading.Barrier(2)
+        for _ in range(2):
+            pool.submit(lambda both=both: both.wait(5))  # type: ignore[misc]
+        until(lambda number=number: len(pool.results) == 2 * number + 2)  # type: ignore[misc]
+    pool.threads.close()
+
+
+def test_a_hung_thread_is_replaced_and_welcome_back() -> None:
+    pool, gate, after = Pool(1), threading.Event(), threading.Event()
+    pool.submit(lambda: gate.wait(10))
+    pool.submit(lambda: after.set())
+    assert not after.wait(0.1), "the one thread hangs"
+
+    pool.threads.replace_hung(1)
+    pool.submit(lambda: None)
+    until(lambda: len(pool.results) == 2)
+    assert after.is_set()
+
+    gate.set()
+    until(lambda: len(pool.results) == 3)
+    for _ in range(4):
+        pool.submit(lambda: None)
+    until(lambda: len(pool.results) == 7)
+    pool.threads.close()
+
+
+def test_closing_ends_the_threads() -> None:
+    before = threading.active_count()
+    pool = Pool(4)
+    both = threading.Barrier(4)
+    for _ in range(4):
+        pool.submit(lambda: both.wait(5))
+    until(lambda: len(pool.results) == 4)
+    pool.threads.close()
+    until(lambda: threading.active_count() <= before)
