@@ -45,7 +45,15 @@ if SQLITE:
     }
     DATABASES["default"]["TEST"] = {"NAME": str(VAR_DIR / "test.sqlite3")}
 else:
-    DATABASES["default"].setdefault("OPTIONS", {}).setdefault("connect_timeout", 10)
+    DATABASES["default"]["OPTIONS"] = {
+        "connect_timeout": 10,
+        # A peer that vanished is noticed within half a minute, not after two hours.
+        "keepalives_idle": 15,
+        "keepalives_interval": 5,
+        "keepalives_count": 3,
+        "tcp_user_timeout": 30_000,
+        **DATABASES["default"].get("OPTIONS", {}),
+    }
     if env.read("AUTOMATE_LISTEN"):
         # Parameters bound by the server let it prepare the hot statements once, which
         # saved a third of its CPU per event. A transaction pooler has no session to

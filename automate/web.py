@@ -20,6 +20,12 @@ from urllib.parse import urlsplit
 
 BACKLOG = 1024
 BACKPRESSURE = 128  # requests that a process has in work or in its queue
+# Of each database session, in milliseconds: a page that takes longer has failed.
+SESSION = {
+    "statement_timeout": 30_000,
+    "lock_timeout": 10_000,
+    "idle_in_transaction_session_timeout": 60_000,
+}
 KILL_AFTER = 15  # seconds that requests in work get when the server stops
 
 
@@ -78,11 +84,13 @@ def preload() -> Callable[..., Any]:
     from django.urls import get_resolver
 
     from automate.lib import memory
+    from automate.lib.database import tune_sessions
     from automate.wsgi import application
 
     for pattern in get_resolver().url_patterns:
         getattr(pattern, "url_patterns", None)
     connections.close_all()
+    tune_sessions(**SESSION)
     memory.before_fork()
     return application
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
+from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection, transaction
 
 logger = logging.getLogger(__name__)
@@ -84,6 +85,22 @@ def is_away(error: BaseException) -> bool:
         return True
     state = getattr(error.__cause__, "sqlstate", None) or ""
     return isinstance(error, OperationalError) and not state.startswith("54")
+
+
+def tune_sessions(**parameters: str | int) -> None:
+    """From now on, this process's new PostgreSQL sessions have these parameters.
+
+    Nothing on SQLite, nor behind a transaction pooler, whose sessions are not ours.
+    """
+    if connection.vendor != "postgresql" or not settings.LISTEN:
+        return
+    options = connection.settings_dict["OPTIONS"]
+    known = options.get("options", "")
+    words = [f"-c {name}={value}" for name, value in parameters.items()]
+    added = [word for word in words if word not in known]
+    if added:
+        options["options"] = " ".join([known, *added]).strip()
+        connection.close()
 
 
 def is_repeatable(error: BaseException) -> bool:

@@ -26,6 +26,7 @@ from runs.models import Job
 PRIORITIES = Job.PRIORITIES
 FAIR_FOR = 1.0  # seconds for which a crowded window keeps the claim fair
 BLOCKED_FOR = 0.25  # seconds for which a workflow at its limit is passed over
+KNOWN_FOR = 0.1  # seconds for which a look at the workflows with due jobs serves
 WORKFLOWS = 64
 FIRST = UUID(int=0)
 
@@ -93,7 +94,9 @@ WITH RECURSIVE f (id) AS (
             ORDER BY j.workflow_id LIMIT 1)
     FROM f WHERE f.id IS NOT NULL
 )
-SELECT id FROM f WHERE id IS NOT NULL LIMIT %s"""
+SELECT id, EXISTS (SELECT 1 FROM runs_job j WHERE j.lease_token IS NULL
+                   AND j.workflow_id = f.id AND j.due_at <= {now})
+FROM f WHERE id IS NOT NULL LIMIT %s"""
 
 
 class Claimer:
@@ -102,6 +105,8 @@ class Claimer:
     def __init__(self) -> None:
         self._fair_until = 0.0
         self._cursor = FIRST
+        self._known: list[UUID] = []
+        self._known_until = 0.0
         self._blocked: dict[UUID, float] = {}
         self._sqlite = sql.is_sqlite()
 
@@ -154,21 +159,30 @@ class Claimer:
         return list(found.values())
 
     def _workflows(self) -> list[UUID]:
-        """At most 64 workflows with unleased jobs, from where the last look ended."""
+        """Those with due jobs among at most 64, from where the last look ended."""
+        moment = time.monotonic()
+        if moment < self._known_until:
+            return self._known
         found = self._scan(self._cursor)
         if len(found) < WORKFLOWS and self._cursor != FIRST:
-            found += [item for item in self._scan(FIRST) if item not in found]
-            found = found[:WORKFLOWS]
-        last = found[-1].int + 1 if len(found) == WORKFLOWS else 0
+            found = dict([*found.items(), *self._scan(FIRST).items()][:WORKFLOWS])
+        last = next(reversed(found)).int + 1 if len(found) == WORKFLOWS else 0
         self._cursor = UUID(int=last % 2**128)
-        return found
+        self._known = [workflow for workflow, due in found.items() if due]
+        if len(found) < WORKFLOWS:  # all there are; otherwise each claim moves on
+            self._known_until = moment + KNOWN_FOR
+        return self._known
 
-    def _scan(self, first: UUID) -> list[UUID]:
+    def _scan(self, first: UUID) -> dict[UUID, bool]:
+        """Workflows from `first` on, in order, and whether each has a due job."""
         start = first.hex if self._sqlite else first
         with connection.cursor() as cursor:
-            cursor.execute(_WORKFLOWS, [start, WORKFLOWS])
+            cursor.execute(_WORKFLOWS.replace("{now}", sql.now()), [start, WORKFLOWS])
             rows = cursor.fetchall()
-        return [item if isinstance(item, UUID) else UUID(item) for (item,) in rows]
+        return {
+            item if isinstance(item, UUID) else UUID(item): bool(due)
+            for item, due in rows
+        }
 
     def _of(self, workflows: Sequence[UUID], each: int) -> list[Candidate]:
         if not self._sqlite:
