@@ -66,7 +66,7 @@ def uuid7() -> UUID:
 
 
 def new_key(bits: int = 128) -> str:
-    """A URL-safe random text of `bits` bits, in whole bytes. Raises ValueError below 64.
+    """A URL-safe random text of `bits` bits. Raises ValueError for fewer than 64.
 
     It begins with a letter or a digit, at the cost of a twentieth of a bit: a command
     would take "-x" for an option.
