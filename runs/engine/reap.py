@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import logging
 import time
 from collections.abc import Sequence
@@ -80,25 +79,6 @@ def _reap_all(leases: Sequence[tuple[int, UUID]]) -> int:
             if is_away(error):
                 raise
             logger.exception("job %d cannot be reaped", lease[0])
-    return reaped
-
-
-def _reap_or_singly(leases: Sequence[tuple[int, UUID]]) -> int:
-    """One run that cannot be given back must not keep the others (I9)."""
-    try:
-        return repeat(lambda: reap(leases))
-    except Exception as error:
-        if is_away(error):
-            raise
-        logger.exception("reaping %d run(s) one by one", len(leases))
-    reaped = 0
-    for lease in leases:
-        try:
-            reaped += repeat(functools.partial(reap, [lease]))
-        except Exception as error:
-            if is_away(error):
-                raise
-            logger.exception("job %d cannot be given back", lease[0])
     return reaped
 
 

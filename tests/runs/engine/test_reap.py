@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 from pytest_django import Settings
 
-from runs.engine import reap as module
 from runs.engine.reap import SOLO_EXPIRIES, Reaper, reap
 from runs.models import Job, Run, StepRun
 from tests.automate.lib.net.servers import Server
@@ -231,30 +230,6 @@ class TestPoison:
         drained()
 
         assert {again(run).status for run in runs} == {"succeeded"}
-
-
-def test_a_run_that_cannot_be_reaped_does_not_keep_the_others(
-    hand: Hand, monkeypatch: pytest.MonkeyPatch, engine: Settings
-) -> None:
-    """I9. Shown to fail when `look` reaps all leases in one go alone."""
-    engine.HEARTBEAT = 0.0
-    good, bad = started(publish(given("a"))), started(publish(given("a")))
-    hand.claim()
-    expire(good, bad)
-    real = module._interrupt
-
-    def interrupt(jobs: list[Job], now: object) -> None:
-        if any(item.run_id == bad.pk for item in jobs):
-            raise ValueError("this one cannot be read")
-        real(jobs, now)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(module, "_interrupt", interrupt)
-    reaper = Reaper()
-    reaper.look()
-    reaper.look()
-
-    assert job(good).lease_token is None
-    assert job(bad).lease_token is not None
 
 
 def test_a_broken_version_does_not_stop_the_reaper(hand: Hand) -> None:
