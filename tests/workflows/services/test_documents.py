@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from workflows.services import DocumentError, check_document, parse_document
@@ -141,6 +141,7 @@ GRAPH_KEYS = ("steps", "nodes", "connections", "triggers", "definition", "variab
 KEYS = st.sampled_from([*OWN_KEYS, *GRAPH_KEYS, "output", "run_timeout"])
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow])
 @given(st.dictionaries(KEYS, JSON, max_size=6))
 def test_no_document_is_more_than_refused(document: dict[str, Any]) -> None:
     try:
