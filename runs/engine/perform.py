@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import time
 from collections.abc import Callable, Mapping
@@ -14,8 +15,9 @@ from django.db import connections
 
 from automate.lib.clock import Clock, SystemClock
 from automate.lib.jsonio import storable
+from automate.lib.net.url import common_hosts
 from automate.lib.redaction import Redactor
-from runs.engine.held import Held
+from runs.engine.held import Held, UsedSecret
 from runs.engine.versions import Node
 from workflows import expressions
 from workflows.actions.base import ConnectionData, Context, HttpSender, RunInfo
@@ -169,10 +171,9 @@ def prepare(task: Task) -> tuple[Mapping[str, Any], Redactor, dict[str, Any]]:
     values = [secret.value for secret in used.values()]
     if link is not None:
         values += [str(value) for value in link.credentials.values()]
-    hosts = [secret.allowed_hosts for secret in used.values() if secret.allowed_hosts]
     parts = {
         "connection": link,
-        "allowed_hosts": frozenset.intersection(*hosts) if hosts else frozenset(),
+        "allowed_hosts": _hosts_of(used),
         "run": RunInfo(
             id=str(held.run_id),
             workflow=held.scope["run"]["workflow"],
@@ -183,12 +184,30 @@ def prepare(task: Task) -> tuple[Mapping[str, Any], Redactor, dict[str, Any]]:
     return config, Redactor(values), parts
 
 
-def _secret(held: Held, name: str) -> Any:
+def _secret(held: Held, name: str) -> UsedSecret:
     secret = held.supplies.secrets.get(name)
     if secret is None:
         why = held.supplies.missing.get(name, "does not exist for this workflow's team")
         raise MissingSupply(f"the secret {name} {why}")
     return secret
+
+
+def _hosts_of(used: Mapping[str, UsedSecret]) -> frozenset[str]:
+    """The hosts that may get all of these secrets; empty when each may go anywhere.
+
+    Raises MissingSupply when they have none in common.
+    """
+    limited = {name: item.allowed_hosts for name, item in used.items()}
+    limited = {name: hosts for name, hosts in sorted(limited.items()) if hosts}
+    if not limited:
+        return frozenset()
+    common = functools.reduce(common_hosts, limited.values())
+    if not common:
+        each = "; ".join(
+            f"{name} for {', '.join(sorted(hosts))}" for name, hosts in limited.items()
+        )
+        raise MissingSupply(f"the secrets used are for different hosts: {each}")
+    return common
 
 
 def _connection(held: Held, name: str) -> ConnectionData:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from ipaddress import IPv6Address
@@ -118,6 +118,33 @@ def host_allowed(host: str, allowed: Iterable[str]) -> bool:
         elif host == _normal_or_raw(pattern):
             return True
     return False
+
+
+def common_hosts(first: Collection[str], second: Collection[str]) -> frozenset[str]:
+    """The entries of either list of allowed hosts that the other one allows too.
+
+    Empty when they have no host in common: to a request that would mean any host, so
+    that callers refuse.
+    """
+    kept = {entry for entry in first if _covered(entry, second)}
+    return frozenset(kept | {entry for entry in second if _covered(entry, first)})
+
+
+def _covered(entry: str, by: Iterable[str]) -> bool:
+    """Whether each host that `entry` allows is allowed by one of `by`."""
+    name = entry.strip().lower().rstrip(".")
+    if not name.startswith("*."):
+        return host_allowed(_normal_or_raw(name), by)
+    # Below a domain lies what no list of single names covers.
+    suffixes = [_suffix(other) for other in by]
+    own = f".{_suffix(name)}"
+    return any(other and own.endswith(f".{other}") for other in suffixes)
+
+
+def _suffix(entry: str) -> str:
+    """The domain of a `*.` pattern; empty for a single name."""
+    name = entry.strip().lower().rstrip(".")
+    return _normal_or_raw(name[2:]) if name.startswith("*.") else ""
 
 
 def _normal_or_raw(host: str) -> str:

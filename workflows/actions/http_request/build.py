@@ -11,7 +11,7 @@ from urllib.parse import unquote, urlencode, urlsplit, urlunsplit
 import automate
 from automate.lib import jsonio
 from automate.lib.net import Request
-from automate.lib.net.url import host_allowed
+from automate.lib.net.url import common_hosts
 from automate.lib.signing import standard_webhooks_signature
 from workflows.actions.base import ConnectionData, Context
 from workflows.actions.http_request.schema import (
@@ -257,12 +257,7 @@ def _allowed_hosts(context: Context) -> frozenset[str]:
         own = frozenset({host})
     if not secrets:
         return own
-    both = _covered(own, secrets) | _covered(secrets, own)
+    both = common_hosts(own, secrets)
     if not both:
         raise BadConfig("the connection and the secrets used are for different hosts")
     return both
-
-
-def _covered(entries: frozenset[str], by: frozenset[str]) -> frozenset[str]:
-    """The entries that `by` allows too; `*.` stands for any one label."""
-    return frozenset(e for e in entries if host_allowed(e.replace("*", "any"), by))

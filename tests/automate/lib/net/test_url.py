@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from automate.lib.net.errors import NetError
-from automate.lib.net.url import host_allowed, parse
+from automate.lib.net.url import common_hosts, host_allowed, parse
 
 
 @pytest.mark.parametrize(
@@ -143,3 +143,39 @@ def test_a_host_that_matches_is_allowed(host: str, allowed: str) -> None:
 )
 def test_a_host_that_does_not_match_is_not_allowed(host: str, allowed: str) -> None:
     assert not host_allowed(host, {allowed})
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "expected"),
+    [
+        ({"a.test"}, {"a.test", "b.test"}, {"a.test"}),
+        ({"a.test"}, {"b.test"}, set()),
+        ({"*.a.test"}, {"api.a.test"}, {"api.a.test"}),
+        ({"*.a.test"}, {"*.b.a.test"}, {"*.b.a.test"}),
+        ({"*.a.test"}, {"*.a.test"}, {"*.a.test"}),
+        ({"*.a.test"}, {"a.test"}, set()),
+        ({"*.a.test"}, {"any.a.test", "*"}, {"any.a.test"}),
+        ({"*.b\u00fccher.example"}, {"x.xn--bcher-kva.example"}, None),
+        ({"API.a.test."}, {"api.a.test"}, {"API.a.test.", "api.a.test"}),
+        ({"*."}, {"a.test"}, set()),
+        (set(), {"a.test"}, set()),
+    ],
+)
+def test_hosts_in_common_are_those_that_both_lists_allow(
+    first: set[str], second: set[str], expected: set[str] | None
+) -> None:
+    wanted = second if expected is None else expected
+    assert common_hosts(first, second) == wanted
+    assert common_hosts(second, first) == wanted
+
+
+NAMES = st.lists(st.sampled_from("ab"), min_size=1, max_size=3).map(".".join)
+LISTS = st.frozensets(st.one_of(NAMES, NAMES.map("*.{}".format)), max_size=3)
+
+
+@given(LISTS, LISTS, NAMES)
+def test_a_host_is_in_common_exactly_when_both_lists_allow_it(
+    first: frozenset[str], second: frozenset[str], host: str
+) -> None:
+    both = host_allowed(host, first) and host_allowed(host, second)
+    assert host_allowed(host, common_hosts(first, second)) == both
