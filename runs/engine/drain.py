@@ -21,6 +21,7 @@ from django.db import Error, connection
 
 from automate.lib.net import Client, Policy
 from runs.engine import wake
+from runs.engine.clock import DatabaseClock
 from runs.engine.due import next_due
 from runs.engine.handback import hand_back
 from runs.engine.heartbeat import Heartbeat
@@ -68,8 +69,9 @@ class Drain:
         self._http = Client(
             Policy(settings.ALLOWED_NETWORKS), pool_size=max(self._size, 8)
         )
-        self._threads = Threads(self._size, Performer(self._http), self._deliver)
-        self._ledger = Ledger()
+        clock = DatabaseClock()
+        self._threads = Threads(self._size, Performer(self._http, clock), self._deliver)
+        self._ledger = Ledger(clock=clock)
         self._held: dict[object, Held] = {}
         self._results: deque[Result] = deque()
         self._wakeful = threading.Condition()
@@ -158,23 +160,23 @@ class Drain:
             if held.written_off:
                 held.let_go = True
                 self._hung += len(held.in_flight)
-                self._threads.replace_hung(len(held.in_flight))
                 del self._held[key]
 
     @property
     def _busy(self) -> int:
-        return sum(len(held.in_flight) for held in list(self._held.values()))
+        """Steps in flight or not yet recorded, those of ended runs among them."""
+        held = sum(len(item.in_flight) for item in list(self._held.values()))
+        return max(held, self._threads.unfinished - self._hung)
 
     @property
     def _free(self) -> int:
-        return self._size - self._busy - self._hung
+        """Threads without a task; one that hangs or works for an ended run has one."""
+        return self._size - self._threads.unfinished
 
     def _work(self, want: int) -> None:
         """One transaction: results that came, runs that are due, `want` new ones."""
         work = grouped(self._taken())
-        free = self._free + sum(
-            len(results) for held, results in work.items() if self._holds(held)
-        )
+        free = self._free
         may_begin = self.reason not in (Reason.STOPPED, Reason.HUNG)
         self._add_due(work, free if may_begin else 0)
         if not work and not want:
@@ -223,7 +225,7 @@ class Drain:
             return 0
         if any(held.solo for held in self._held.values()):
             return 0
-        return min(self._free + len(self._results), BATCH)
+        return min(self._free, BATCH)
 
     def _suspect(self) -> None:
         """With empty hands: take a run whose lease ran out before, and run it alone."""
@@ -234,7 +236,7 @@ class Drain:
         if now < self._suspects_at:
             return
         self._suspects_at = now + SUSPECTS_EVERY
-        written = self._ledger.claim_suspect(self._free)
+        written = self._ledger.turn({}, self._free, 1, suspect=True)
         self._take_over(written)
         if written.claimed:
             self._quiet = bool(self._held)

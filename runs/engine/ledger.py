@@ -15,7 +15,8 @@ from django.conf import settings
 from django.db import Error
 
 from automate.lib.database import is_away, repeat, write_transaction
-from runs.engine.claim import Claimer
+from runs.engine.claim import Claim, Claimer
+from runs.engine.clock import DatabaseClock
 from runs.engine.draft import Draft, Ending, attempt_row
 from runs.engine.held import Held
 from runs.engine.load import load, load_steps
@@ -63,13 +64,20 @@ class Written:
 class Ledger:
     """Claims and records for one drain. Not thread-safe: the drain's own thread."""
 
-    def __init__(self, claimer: Claimer | None = None) -> None:
+    def __init__(
+        self, claimer: Claimer | None = None, clock: DatabaseClock | None = None
+    ) -> None:
         self._claimer = claimer or Claimer()
+        self._clock = clock or DatabaseClock()
         self._doubt: Batch | None = None
         self._late: list[tuple[Held, list[Result]]] = []
 
-    def turn(self, work: Work, free: int, want: int = 0) -> Written:
+    def turn(
+        self, work: Work, free: int, want: int = 0, *, suspect: bool = False
+    ) -> Written:
         """Store these results, plan what follows, claim `want` more: one transaction.
+
+        `suspect`: claim one run whose lease ran out before, to run it alone.
 
         When that fails for a reason in the data, the runs are recorded one by one, so
         that only the broken one ends (I9). Raises DatabaseAway; then nothing is lost:
@@ -81,40 +89,31 @@ class Ledger:
             if settled is not None:
                 return settled
         try:
-            written = repeat(lambda: self._turn(work, free, want))
+            written = repeat(lambda: self._turn(work, free, want, suspect=suspect))
         except Exception as error:
             if is_away(error):
                 raise DatabaseAway from error
             logger.exception("recording and claiming again, run by run")
             self._doubt = None
-            written = self._singly(work, free, want)
+            written = self._singly(work, free, want, suspect=suspect)
         else:
             written.apply()
         self._late += written.lost
         self._keep_late()
         return written
 
-    def claim_suspect(self, free: int) -> Written:
-        """Claim one run whose lease ran out before, to run it alone."""
-        try:
-            with write_transaction():
-                sent = time.monotonic()
-                claim = self._claimer.claim_suspect()
-            if not claim.jobs:
-                return Written()
-            loaded = load(claim, sent + settings.LEASE)
-        except Error as error:
-            raise DatabaseAway from error
-        written = self.turn({held: [] for held in loaded}, free)
-        written.claimed = len(claim.jobs)
-        return written
+    def _claim(self, want: int, *, suspect: bool) -> Claim:
+        return self._claimer.claim_suspect() if suspect else self._claimer.claim(want)
 
-    def _turn(self, work: Work, free: int, want: int) -> Written:
+    def _turn(
+        self, work: Work, free: int, want: int = 0, *, suspect: bool = False
+    ) -> Written:
         written = Written()
         sent = time.monotonic()
         with write_transaction():
             locked, now = lock(work) if work else ({}, None)
             batch = self._doubt = Batch(now or database_now())
+            self._clock.set(batch.now, sent)
             for held, results in work.items():
                 if held.let_go or not locked[held.job_id].held:
                     written.lost.append((held, results))
@@ -124,7 +123,7 @@ class Ledger:
                     held.signal_count = locked[held.job_id].signal_count
                 free -= len(_drafted(held, results, batch, free).tasks)
             if min(want, free) > 0:
-                claim = self._claimer.claim(min(want, free))
+                claim = self._claim(min(want, free), suspect=suspect)
                 written.claimed = len(claim.jobs)
                 written.asked, written.now = min(want, free), batch.now
                 for held in load(claim, sent + settings.LEASE):
@@ -138,7 +137,7 @@ class Ledger:
 
     # --- when a transaction fails for a reason in the data ----------------------------
 
-    def _singly(self, work: Work, free: int, want: int) -> Written:
+    def _singly(self, work: Work, free: int, want: int, *, suspect: bool) -> Written:
         """Record run by run; claim without planning, then plan run by run."""
         written = self._record_singly(work, free)
         free -= sum(len(draft.tasks) for draft in written.drafts)
@@ -147,7 +146,7 @@ class Ledger:
         try:
             with write_transaction():
                 sent = time.monotonic()
-                claim = self._claimer.claim(min(want, free))
+                claim = self._claim(min(want, free), suspect=suspect)
             loaded = load(claim, sent + settings.LEASE)
         except Error as error:
             # What was recorded stands; the next turn claims.
@@ -168,7 +167,7 @@ class Ledger:
         """
         written = Written()
         for held, results in work.items():
-            work_of_one = functools.partial(self._turn, {held: results}, free, 0)
+            work_of_one = functools.partial(self._turn, {held: results}, free)
             try:
                 part = self._or_give_up(held, work_of_one)
             except DatabaseAway:

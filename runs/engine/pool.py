@@ -1,4 +1,4 @@
-"""The step threads of a drain: started when needed, replaced when written off."""
+"""The step threads of a drain, started when they are needed."""
 
 from __future__ import annotations
 
@@ -19,7 +19,6 @@ class Threads:
         self._performer = performer
         self._deliver = deliver
         self._tasks: SimpleQueue[Task | None] = SimpleQueue()
-        self._threads = 0  # ever started; those that hang among them
         self._started = 0
         self._lock = threading.Lock()
         self._unfinished = 0  # queued and being performed
@@ -33,22 +32,21 @@ class Threads:
                 self._started += 1
         self._tasks.put(task)
         if spawn:
-            self._threads += 1
-            name = f"step-{self._threads}"
+            name = f"step-{self._started}"
             threading.Thread(target=self._run, name=name, daemon=True).start()
 
-    def replace_hung(self, count: int) -> None:
-        """`count` threads hang: allow as many new ones.
+    @property
+    def unfinished(self) -> int:
+        """Tasks queued or being performed, whoever still waits for their results.
 
-        One that comes back after all is one more, until the pool closes.
+        A task whose run has ended meanwhile, or whose thread hangs, is one of them.
         """
         with self._lock:
-            self._started -= count
-            self._unfinished -= count
+            return self._unfinished
 
     def close(self) -> None:
         """Let idle threads end; busy ones are left to the process's end."""
-        for _ in range(self._threads):
+        for _ in range(self._started):
             self._tasks.put(None)
 
     def _run(self) -> None:

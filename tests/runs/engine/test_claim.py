@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Callable
 from datetime import timedelta
@@ -10,7 +11,6 @@ from uuid import UUID
 
 import pytest
 from django.db import transaction
-from django.db.models import F
 from django.db.models.functions import Now
 from django.utils import timezone
 
@@ -19,6 +19,9 @@ from runs.engine.claim import Candidate, Claim, Claimer, _pick
 from runs.models import Job, Run
 from tests.runs.drains import drained, draining, together, until
 from tests.runs.flows import given, many, node, publish, started
+from tests.runs.kinds import teach, told
+from workflows.actions.base import Context
+from workflows.actions.outcomes import Done
 from workflows.models import Workflow
 
 pytestmark = pytest.mark.usefixtures("engine")
@@ -223,11 +226,14 @@ class TestLimits:
 
         assert Run.objects.filter(status="succeeded").count() == 5
 
-    def test_blocked_jobs_do_not_hide_those_behind_them(self, flow: Workflow) -> None:
+    @pytest.mark.parametrize("wall", [10, 60])
+    def test_blocked_jobs_do_not_hide_those_behind_them(
+        self, flow: Workflow, wall: int
+    ) -> None:
         """Shown to fail when only a window blocked by more than half is looked
         behind: the rest of the claim then waits for the next poll."""
         limited = publish(given("a"), max_concurrent_runs=2)
-        crowd(limited, 60, due_at=timezone.now() - timedelta(hours=1))
+        crowd(limited, wall, due_at=timezone.now() - timedelta(hours=1))
         crowd(flow, 100)
 
         taken = owners(claim(32))
@@ -282,13 +288,23 @@ def test_two_claimers_never_take_the_same_job(flows: int) -> None:
     assert len(ids) == len(set(ids)) == Job.objects.count()
 
 
-def test_a_queue_that_is_never_empty_keeps_no_suspect_waiting(flow: Workflow) -> None:
+def test_a_queue_that_is_never_empty_keeps_no_suspect_waiting(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """Shown to fail when a drain looks for suspects only after a claim that was not
     full."""
-    crowd(flow, 400)
-    old = started(flow)
-    Job.objects.filter(run=old).update(expiries=1, due_at=F("due_at"))
-    with draining(threads=2) as (drain,):
-        drain.drain._look_at = 0.0
-        until(lambda: not Job.objects.filter(run=old).exists(), 10)
+
+    def rest(_: Context) -> Done:
+        time.sleep(0.02)
+        return Done()
+
+    teach(monkeypatch, rest=rest)
+    monkeypatch.setattr("runs.engine.drain.SUSPECTS_EVERY", 0.2)
+    slow = publish(told("a", "rest"))
+    crowd(slow, 300)
+    last = started(slow)
+    with draining(threads=2):
+        until(lambda: Run.objects.filter(status="succeeded").exists())
+        Job.objects.filter(run=last).update(expiries=1)
+        until(lambda: not Job.objects.filter(run=last).exists())
         assert Job.objects.count() > 50, "the queue was empty too soon to tell"
