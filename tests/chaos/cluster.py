@@ -24,7 +24,7 @@ PARENT = [sys.executable, str(Path(BASE_DIR, "manage.py")), "qcluster"]
 LEASE, HEARTBEAT, GRACE = 3.0, 1.0, 3.0
 START = 30.0
 # Two leases, and what a machine that does much else may add to a start.
-RECOVERY = 2 * LEASE + 6
+RECOVERY = 2 * LEASE + 9
 _ROLES = {
     "worker": re.compile(r"Process-\w+ ready for work at (\d+)"),
     "monitor": re.compile(r"Process-\w+ monitoring at (\d+)"),

@@ -8,7 +8,7 @@ import pytest
 from django.db import connection
 
 from runs.engine.wake import CHANNEL
-from runs.models import Run, StepRun, Worker
+from runs.models import Job, StepRun, Worker
 from tests.chaos.conftest import Start
 from tests.chaos.load import (
     all_succeeded,
@@ -50,6 +50,7 @@ def test_two_clusters_share_the_work_and_each_run_is_executed_once(
     assert second.is_whole(), second.output
 
 
+@pytest.mark.slow
 def test_two_clusters_lose_nothing_when_one_is_killed_whole(
     start: Start, receiver: Receiver
 ) -> None:
@@ -70,30 +71,26 @@ def test_two_clusters_lose_nothing_when_one_is_killed_whole(
 def test_a_delay_ends_to_the_tenth_of_a_second(
     start: Start, receiver: Receiver, count: int
 ) -> None:
-    """Delays of every length between 1 s and 3 s, so that none hits a poll by luck."""
+    """Delays of every length between 3 s and 5 s, so that none hits a poll by luck."""
     clusters = [start() for _ in range(count)]
-    workflows = [
-        flow_of(receiver, node("wait", "delay", {"duration": 1.0 + number / 10}))
-        for number in range(20)
-    ]
-    for workflow in workflows:
-        post(workflow, 1)
+    for number in range(20):
+        delay = node("wait", "delay", {"duration": 3 + number / 10})
+        post(flow_of(receiver, delay), 1)
+    asleep = Job.objects.filter(lease_token=None, seq__gt=0)
+    eventually(lambda: asleep.count() == 20, 3)
+    due = dict(Job.objects.values_list("run", "due_at"))
     finish(30)
     once_each(receiver, 20)
-    late = []
-    for run in Run.objects.all():
-        waited = StepRun.objects.get(run=run, node_id="wait")
-        assert waited.started_at is not None
-        began = StepRun.objects.get(run=run, node_id="call").started_at
-        assert began is not None
-        number = workflows.index(run.workflow)
-        due = 1.0 + number / 10
-        late.append((began - waited.started_at).total_seconds() - due)
-    assert min(late) >= 0
-    # The machine may be slow; a poll that is missed would cost half a second.
-    slowest_allowed = 3
-    assert sorted(late)[-1 - slowest_allowed] < 0.1, sorted(late)
-    assert max(late) < 0.4, sorted(late)
+    late = sorted(
+        (step.started_at - due[step.run_id]).total_seconds()
+        for step in StepRun.objects.filter(node_id="call")
+        if step.started_at is not None
+    )
+    assert len(late) == 20
+    assert late[0] >= 0
+    # A few may suffer from a busy machine; a poll would cost a quarter of a second.
+    assert late[10] < 0.1, late
+    assert late[17] < 0.25, late
     assert all(cluster.is_whole() for cluster in clusters)
 
 

@@ -50,7 +50,13 @@ def cut_all(admin: psycopg.Connection, name: str) -> None:
     )
 
 
-@pytest.mark.parametrize("seconds", [2, 8], ids=["shorter", "longer"])
+@pytest.mark.parametrize(
+    "seconds",
+    [
+        pytest.param(2, id="shorter"),
+        pytest.param(8, id="longer", marks=pytest.mark.slow),
+    ],
+)
 def test_what_was_in_flight_is_recorded_when_the_database_is_back(
     start: Start, receiver: Receiver, seconds: float
 ) -> None:
@@ -94,6 +100,7 @@ def test_connections_that_are_cut_again_and_again_lose_and_repeat_nothing(
     assert "lease(s) expired" not in cluster.output
 
 
+@pytest.mark.slow
 def test_a_stop_while_the_database_is_away_is_prompt_and_loses_nothing(
     start: Start, receiver: Receiver
 ) -> None:

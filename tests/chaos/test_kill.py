@@ -83,6 +83,12 @@ def test_the_runs_of_a_killed_worker_finish_after_its_lease(
     assert receiver.has_one_key_a_run()
 
 
+def test_nothing_of_a_cluster_outlives_its_parent(start: Start) -> None:
+    cluster = start()
+    cluster.kill("parent")
+    eventually(lambda: not cluster.pids(), GRACE + 6)
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_killed_process_is_recovered_from(
     start: Start, receiver: Receiver, kind: str
@@ -112,8 +118,9 @@ def test_a_process_killed_again_and_again_is_recovered_from(
     assert receiver.has_one_key_a_run()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("busy", [False, True], ids=["idle", "busy"])
-def test_nothing_outlives_a_killed_parent(
+def test_a_killed_parent_s_runs_are_handed_back(
     start: Start, receiver: Receiver, busy: bool
 ) -> None:
     receiver.delay = 0.2
@@ -131,6 +138,7 @@ def test_nothing_outlives_a_killed_parent(
     assert receiver.repeated == 0  # a drain that lost its parent hands back in order
 
 
+@pytest.mark.slow
 def test_nothing_outlives_a_killed_parent_whose_queue_was_dead_already(
     start: Start, receiver: Receiver
 ) -> None:
