@@ -1,0 +1,138 @@
+"""README.md and docs/ say what is so: workflows check, links lead somewhere."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import unquote
+
+import pytest
+from django.conf import settings
+from django.core.management import get_commands
+
+from tests.contract import docs_tables
+from workflows.expressions import FILTERS, TESTS
+from workflows.services import check_document, read_documents
+
+ROOT = Path(settings.BASE_DIR)
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+NAMES = [str(page.relative_to(ROOT)) for page in PAGES]
+_FENCE = re.compile(r"^```([^\n]*)\n(.*?)^```", re.DOTALL | re.MULTILINE)
+_LINK = re.compile(r"\]\(([^)\s]+)\)")
+_MAKE = re.compile(r"\bmake ([a-z][a-z-]*)")
+_MANAGE = re.compile(r"manage\.py ([a-z_]+)")
+_CODE = re.compile(r"`([^`\n]+)`")
+
+every_page = pytest.mark.parametrize("page", PAGES, ids=NAMES)
+
+
+def bad_workflows(text: str) -> Iterator[str]:
+    """What is wrong with the blocks that are marked as workflows."""
+    for info, body in _FENCE.findall(text):
+        if info.split() != ["yaml", "workflow"]:
+            continue
+        for loaded in read_documents(body.encode()):
+            if loaded.document is None:
+                yield loaded.error
+            else:
+                yield from map(str, check_document(loaded.document))
+
+
+def broken_links(text: str, folder: Path) -> Iterator[str]:
+    """Links to files that do not exist, and to headings that a page lacks."""
+    for target in _LINK.findall(_FENCE.sub("", text)):
+        if re.match(r"[a-z]+:", target):
+            continue
+        path, _, heading = unquote(target).partition("#")
+        found = (folder / path).resolve()
+        if not found.exists():
+            yield target
+            continue
+        there = found.read_text() if path and heading else text
+        if heading and heading not in headings(there):
+            yield target
+
+
+def headings(text: str) -> set[str]:
+    """The anchors that GitHub makes of a page's headings."""
+    lines = re.findall(r"^#+ (.+)$", _FENCE.sub("", text), re.MULTILINE)
+    bare = (re.sub(r"[^\w\- ]", "", line.lower()) for line in lines)
+    return {line.replace(" ", "-") for line in bare}
+
+
+def code_of(text: str) -> str:
+    """What a page shows as code: there, `make X` is a command and not a sentence."""
+    blocks = [body for info, body in _FENCE.findall(text) if info]
+    return "\n".join([*blocks, *_CODE.findall(_FENCE.sub("", text))])
+
+
+def unknown_commands(text: str) -> Iterator[str]:
+    """Each `make X` and `manage.py X` that there is not."""
+    code = code_of(text)
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.M))
+    yield from (f"make {name}" for name in _MAKE.findall(code) if name not in targets)
+    known = get_commands()
+    yield from (n for n in _MANAGE.findall(code) if n not in known)
+
+
+@every_page
+def test_every_workflow_on_a_page_can_be_published(page: Path) -> None:
+    assert list(bad_workflows(page.read_text())) == []
+
+
+@every_page
+def test_every_link_between_pages_leads_somewhere(page: Path) -> None:
+    assert list(broken_links(page.read_text(), page.parent)) == []
+
+
+@every_page
+def test_every_command_that_a_page_names_exists(page: Path) -> None:
+    assert list(unknown_commands(page.read_text())) == []
+
+
+def test_the_tables_say_what_the_code_says() -> None:
+    page = docs_tables.PAGE.read_text()
+
+    assert sorted(docs_tables.marked(page)) == sorted(docs_tables.TABLES)
+    assert docs_tables.rewritten(page) == page, (
+        "write them anew: python -m tests.contract.docs_tables"
+    )
+
+
+def test_the_table_of_filters_has_each_filter_once() -> None:
+    lines = docs_tables.filters().splitlines()[2:]
+    assert [re.split(r"[`(]", line)[1] for line in lines] == sorted(FILTERS)
+    assert len(docs_tables.tests().splitlines()) == len(TESTS) + 2
+
+
+def test_a_stale_table_is_noticed_and_rewritten() -> None:
+    page = "# A\n<!-- table: delay -->\n| old |\n<!-- end -->\nthe rest\n"
+
+    new = docs_tables.rewritten(page)
+
+    assert "| old |" not in new
+    assert "`duration`" in new
+    assert new.endswith("<!-- end -->\nthe rest\n")
+    assert docs_tables.rewritten(new) == new
+
+
+def test_a_wrong_workflow_is_noticed() -> None:
+    page = "```yaml workflow\nname: A\nsteps: [{type: nonsense}]\n```\n"
+    assert any("nonsense" in problem for problem in bad_workflows(page))
+    assert list(bad_workflows("```yaml workflow\nname: [\n```\n")) != []
+    assert list(bad_workflows(page.replace(" workflow", ""))) == []
+
+
+def test_a_broken_link_is_noticed(tmp_path: Path) -> None:
+    (tmp_path / "b.md").write_text("# One thing\n")
+    good = "[b](b.md) [h](b.md#one-thing) [w](https://example.com/x)\n"
+    assert list(broken_links(good, tmp_path)) == []
+    bad = "[a](a.md) [h](b.md#two) [own](#three)\n# Thr\n"
+    assert list(broken_links(bad, tmp_path)) == ["a.md", "b.md#two", "#three"]
+
+
+def test_an_unknown_command_is_noticed() -> None:
+    page = "`make nothing` make sense\n```sh\nmanage.py vanish\nmanage.py doctor\n```\n"
+    assert list(unknown_commands(page)) == ["make nothing", "vanish"]
+    assert list(unknown_commands("`make run PORT=8123`, they make a point")) == []
