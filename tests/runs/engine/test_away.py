@@ -86,27 +86,23 @@ class TestVictims:
     ) -> None:
         """Shown to fail with heartbeats that lock in another order and do not skip,
         and without the order in `lock`."""
-        nodes = [given(f"s{number}") for number in range(12)]
-        runs = many(publish(*nodes), 40)
+        runs = many(publish(given("a"), given("z")), 64)
         hand.claim(64, 64)
         held = list(hand.held.values())
-        done = False
+        ends = time.monotonic() + 2.5
         before = deadlocks()
 
         def beat() -> None:
-            while not done:
+            while time.monotonic() < ends:
                 extend(list(reversed(held)))
 
         def record() -> None:
-            nonlocal done
-            turn = 0
-            while hand.tasks:
-                turn += 1
-                results = hand.perform()
-                hand.record(results[:: -1 if turn % 2 else 1], free=64)
-            done = True
+            while time.monotonic() < ends:
+                hand.plan(*reversed(runs), free=0)
 
         together(record, beat, beat)
+        while hand.tasks:
+            hand.record(free=64)
 
         assert deadlocks() == before
         assert {again(run).status for run in runs} == {RunStatus.SUCCEEDED}

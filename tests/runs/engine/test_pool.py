@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Callable
 from typing import Any, cast
@@ -63,12 +64,17 @@ def test_a_thread_that_is_free_is_used_again() -> None:
 
 def test_a_task_never_waits_behind_another_while_there_is_room() -> None:
     """Shown to fail when a thread that has taken a task still counts as idle."""
+    usual = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)  # threads take turns wherever they can
     pool = Pool(2)
-    for number in range(300):
-        both = threading.Barrier(2)
-        for _ in range(2):
-            pool.submit(lambda both=both: both.wait(5))  # type: ignore[misc]
-        until(lambda number=number: len(pool.results) == 2 * number + 2)  # type: ignore[misc]
+    try:
+        for number in range(300):
+            both = threading.Barrier(2)
+            for _ in range(2):
+                pool.submit(lambda both=both: both.wait(5))  # type: ignore[misc]
+            until(lambda number=number: len(pool.results) == 2 * number + 2)  # type: ignore[misc]
+    finally:
+        sys.setswitchinterval(usual)
     pool.threads.close()
 
 
