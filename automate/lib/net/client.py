@@ -90,6 +90,9 @@ class Client:
         if hop.body:
             data += hop.body
         connection = self._connection(hop.target, deadline)
+        if request.wanted is not None and not request.wanted():
+            self._pool.give(connection)
+            raise NetError("unwanted", "no longer wanted, so not sent", sent=False)
         wire = Wire(connection.sock, deadline)
         reusable = False
         try:

@@ -5,7 +5,15 @@ from __future__ import annotations
 from typing import Literal
 
 Kind = Literal[
-    "blocked", "name", "connect", "tls", "timeout", "reset", "protocol", "redirect"
+    "blocked",
+    "name",
+    "connect",
+    "tls",
+    "timeout",
+    "reset",
+    "protocol",
+    "redirect",
+    "unwanted",
 ]
 
 

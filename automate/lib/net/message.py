@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from automate.lib.net.errors import NetError
@@ -34,7 +34,8 @@ _WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 class Request:
     """One request; `timeout` is the total deadline in s, `max_response` in bytes.
 
-    `allowed_hosts` restricts every hop: exact names, or `*.example.com`.
+    `allowed_hosts` restricts every hop: exact names, or `*.example.com`. `wanted` is
+    asked once connected, immediately before the first byte leaves: False stops it.
     """
 
     method: str
@@ -45,6 +46,7 @@ class Request:
     max_response: int = 1_048_576
     max_redirects: int = 0
     allowed_hosts: frozenset[str] = frozenset()
+    wanted: Callable[[], bool] | None = field(default=None, repr=False, compare=False)
 
 
 @dataclass(frozen=True)

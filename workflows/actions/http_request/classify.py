@@ -25,6 +25,7 @@ ERROR_CLASSES = {
     "reset": "ConnectionReset",
     "protocol": "ProtocolError",
     "redirect": "RedirectRefused",
+    "unwanted": "NoLongerWanted",
 }
 
 
