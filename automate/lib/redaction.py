@@ -113,6 +113,16 @@ class Redactor:
         """The JSON tree, with the values of sensitive names replaced as a whole."""
         return storable(self._tree(tree, jsonio.MAX_DEPTH, MAX_NESTED_TEXTS))
 
+    def hide(self, tree: Any) -> Any:
+        """The values alone, in a text or JSON tree that was redacted before: cheap."""
+        if not self._values:
+            return tree
+        if isinstance(tree, str):
+            return self._by_value(tree)
+        if isinstance(tree, Mapping):
+            return {self.hide(name): self.hide(item) for name, item in tree.items()}
+        return [self.hide(item) for item in tree] if isinstance(tree, list) else tree
+
     def headers(
         self, headers: Mapping[str, str] | Iterable[tuple[str, str]]
     ) -> dict[str, str]:

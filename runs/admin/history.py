@@ -15,6 +15,7 @@ from django.utils.html import format_html
 
 from automate.accounts.admin.base import ReadOnlyAdmin
 from automate.accounts.admin.html import short_id
+from runs.redaction import clean, redactor_for
 
 # Encrypted columns of a run: no list decrypts them.
 SEALED = ("body", "headers", "query", "variables", "output")
@@ -63,6 +64,13 @@ class HistoryAdmin(ReadOnlyAdmin):
             for field in self.text_fields:
                 rule |= Q(**{field: term})
         return queryset.filter(rule), False
+
+    def get_object(
+        self, request: HttpRequest, object_id: str, from_field: str | None = None
+    ) -> Any:
+        """The row of a page, without the values of secrets that its run may use."""
+        row = super().get_object(request, object_id, from_field)
+        return None if row is None else clean(row, redactor_for(row.run))
 
     @admin.display(description="run")
     def run_page(self, row: Any) -> str:

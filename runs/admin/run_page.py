@@ -14,6 +14,7 @@ from automate.lib.encryption import Unreadable
 from automate.lib.redaction import Redactor
 from runs.admin.delivery_attempt import body_text
 from runs.models import DeliveryAttempt, Run, RunLog, StepRun
+from runs.redaction import clean, redactor_for
 
 STEPS, ATTEMPTS, LOGS, RELATED = 200, 300, 300, 20
 BODY = 64 * 1024
@@ -68,7 +69,10 @@ class RunPage:
 
 
 def build(run: Run) -> RunPage:
-    """The page of a run, in five queries however long its history is."""
+    """The page of a run, in five queries however long its history is.
+
+    Takes two or three more for the values of secrets that its version names.
+    """
     more: set[str] = set()
 
     def cut(name: str, rows: list[Any], most: int) -> list[Any]:
@@ -76,21 +80,25 @@ def build(run: Run) -> RunPage:
             more.add(name)
         return rows[:most]
 
+    redactor = redactor_for(run)
+    clean(run, redactor)
     steps = StepRun.objects.filter(run=run).defer("output").order_by("id")
     views = {
-        step.pk: StepView(step, pretty(step.input) if step.input is not None else "")
+        step.pk: _step(clean(step, redactor))
         for step in cut("steps", list(steps[: STEPS + 1]), STEPS)
     }
     attempts = DeliveryAttempt.objects.filter(run=run).order_by("id")
     for attempt in cut("attempts", list(attempts[: ATTEMPTS + 1]), ATTEMPTS):
         if attempt.step_run_id in views:
-            views[attempt.step_run_id].attempts.append(_attempt(attempt))
+            view = _attempt(clean(attempt, redactor))
+            views[attempt.step_run_id].attempts.append(view)
     logs = RunLog.objects.filter(run=run).order_by("id")
+    lines = cut("logs", list(logs[: LOGS + 1]), LOGS)
     return RunPage(
         run=run,
-        arrived=_arrived(run),
+        arrived=_arrived(run, redactor),
         steps=list(views.values()),
-        logs=cut("logs", list(logs[: LOGS + 1]), LOGS),
+        logs=[clean(line, redactor) for line in lines],
         replays=cut("replays", _related(run.replays), RELATED),
         children=cut("children", _related(run.children), RELATED),
         more=frozenset(more),
@@ -101,6 +109,10 @@ def _related(runs: Any) -> list[tuple[UUID, str]]:
     return list(runs.order_by("id").values_list("pk", "status")[: RELATED + 1])
 
 
+def _step(step: StepRun) -> StepView:
+    return StepView(step, pretty(step.input) if step.input is not None else "")
+
+
 def _attempt(attempt: DeliveryAttempt) -> AttemptView:
     return AttemptView(
         attempt,
@@ -109,8 +121,7 @@ def _attempt(attempt: DeliveryAttempt) -> AttemptView:
     )
 
 
-def _arrived(run: Run) -> Arrived:
-    redactor = Redactor()
+def _arrived(run: Run, redactor: Redactor) -> Arrived:
     body, size, truncated = str(run.body), None, False
     if not isinstance(run.body, Unreadable):
         size = len(run.body)

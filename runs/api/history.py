@@ -15,6 +15,9 @@ from runs.api import shapes
 from runs.api.base import RunView, visible_runs
 from runs.models import DeliveryAttempt, Run, RunLog, StepRun
 
+# What tells which secrets a run may use.
+NAMING = ("id", "root_run_id", "workflow__team_id", "version__definition")
+
 
 class HistoryView(RunView):
     """A list below a run, oldest first, by pages."""
@@ -32,10 +35,11 @@ class HistoryView(RunView):
     def get(self, request: Request, run_id: UUID) -> Response:
         """`{"results", "next", "next_cursor"}`."""
         query = ListQuery.read_query(request)
-        run = self.find(visible_runs(request).only("id"), run_id)
+        runs = visible_runs(request).select_related("workflow", "version")
+        run = self.find(runs.only(*NAMING), run_id)
         found, further = page(self.rows(run), request, query, newest_first=False)
-        shown = shapes.Shown(request)
-        results = [self.shape(row, shown) for row in found]
+        shown = shapes.Shown(request, run)
+        results = [self.shape(shown.clean(row), shown) for row in found]
         return Response({"results": results, **further})
 
 

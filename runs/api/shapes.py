@@ -11,25 +11,30 @@ from rest_framework.request import Request
 from automate.accounts.api.permissions import has_scope
 from automate.accounts.models.api_key import Scope
 from automate.lib.encryption import is_readable
-from automate.lib.redaction import Redactor
 from runs.models import DeliveryAttempt, Run, RunLog, StepRun
+from runs.redaction import clean, redactor_for
 from runs.services import trigger_payload
 
 
 class Shown:
-    """Data of encrypted columns for one caller: exact with `payloads:read`, else not.
+    """A run's data for one caller: exact with `payloads:read`, else redacted.
 
     What cannot be decrypted is shown as "unreadable (key abc)".
     """
 
-    def __init__(self, request: Request) -> None:
+    def __init__(self, request: Request, run: Run) -> None:
         self._exact = has_scope(request, Scope.PAYLOADS_READ)
-        self._redactor = Redactor()
+        self._redactor = redactor_for(run)
 
     def __call__(self, value: Any) -> Any:
+        """What an encrypted column holds."""
         if not is_readable(value):
             return str(value)
         return value if self._exact else self._redactor.data(value)
+
+    def clean(self, row: Any) -> Any:
+        """A row whose texts were redacted when they were stored; for nobody exact."""
+        return clean(row, self._redactor)
 
 
 def short(run: Run, request: Request) -> dict[str, Any]:
@@ -58,7 +63,8 @@ def full(run: Run, steps: Iterable[StepRun], request: Request) -> dict[str, Any]
 
     Several names for one thing serve clients that were written for other systems.
     """
-    shown = Shown(request)
+    shown = Shown(request, run)
+    shown.clean(run)
     readable = is_readable(run.body)
     payload = shown(trigger_payload(run) if readable else run.body)
     output = shown(run.output)

@@ -262,7 +262,8 @@ class Draft:
                 known_names=self.version.step_ids,
             )
         except expressions.ExpressionError as error:
-            failure = ErrorInfo("template", f"output: {error}")
+            message = self.held.supplies.redactor.text(f"output: {error}")
+            failure = ErrorInfo("template", message)
             self.ending = Ending(RunStatus.FAILED, failure)
 
     def _begin(self, node_id: str) -> None:

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from automate.lib.redaction import Redactor
 from runs.engine.plan import StepState
 from runs.engine.versions import Compiled
 from runs.models import Run, StepRun
@@ -25,11 +26,24 @@ class UsedSecret:
 
 @dataclass(slots=True)
 class Supplies:
-    """What the steps of one run may use besides its data, by name."""
+    """What the steps of one run may use besides its data, by name.
+
+    `hidden` are the values of all of it, also of what is inactive by now: whatever
+    one step was given, a receiver may have echoed into another step's input.
+    """
 
     secrets: dict[str, UsedSecret] = field(default_factory=dict)
     connections: dict[str, ConnectionData] = field(default_factory=dict)
     missing: dict[str, str] = field(default_factory=dict)
+    hidden: set[str] = field(default_factory=set, repr=False)
+    _redactor: Redactor | None = field(default=None, init=False, repr=False)
+
+    @property
+    def redactor(self) -> Redactor:
+        """The redactor for all that is said of this run, built once."""
+        if self._redactor is None:
+            self._redactor = Redactor(self.hidden)
+        return self._redactor
 
 
 @dataclass(slots=True)

@@ -16,6 +16,7 @@ from runs.engine.held import Held, Supplies, UsedSecret, state_of
 from runs.engine.payload import run_scope, trigger_scope
 from runs.engine.versions import Compiled, compiled
 from runs.models import Run, StepRun
+from runs.redaction import hidden_from_readers, values_of
 from runs.states import StepStatus
 from workflows.actions.base import ConnectionData
 from workflows.models import Connection, Secret
@@ -47,8 +48,9 @@ NEEDED = (
 def load(claim: Claim, lease_ends: float) -> list[Held]:
     """The claimed runs, ready to be planned; what cannot be loaded is `broken`.
 
-    At most six queries whatever the number of runs, two of them only for runs that
-    have steps already, two only where secrets or connections are named.
+    At most seven queries whatever the number of runs, two of them only for runs that
+    have steps already, two only where secrets or connections are named, one only for
+    redrives; those on another version take a few more each.
     """
     if not claim.jobs:
         return []
@@ -75,7 +77,9 @@ def load(claim: Claim, lease_ends: float) -> list[Held]:
     for item in held:
         _fill(item, versions)
     load_steps([item for item in held if item.seq and item.broken is None])
-    _supply([item for item in held if item.broken is None])
+    usable = [item for item in held if item.broken is None]
+    _supply(usable)
+    _hide_earlier(usable)
     return held
 
 
@@ -161,6 +165,23 @@ def _supply(held: Iterable[Held]) -> None:
         _supply_connections(connections)
 
 
+def _hide_earlier(held: Iterable[Held]) -> None:
+    """A redrive that took outputs over from another version hides its secrets too."""
+    redriven = [
+        item for item in held if any(row.carried_from_id for row in item.rows.values())
+    ]
+    roots = {item.run.root_run_id for item in redriven}
+    if not roots:
+        return
+    family = Run.objects.filter(Q(pk__in=roots) | Q(root_run__in=roots))
+    versions: dict[UUID | None, set[UUID]] = defaultdict(set)
+    for pk, root, version in family.values_list("pk", "root_run", "version"):
+        versions[root or pk].add(version)
+    for item in redriven:
+        if len(versions[item.run.root_run_id]) > 1:
+            item.supplies.hidden |= hidden_from_readers(item.run)
+
+
 def _supply_secrets(wanted: dict[str, list[Held]]) -> None:
     for secret, items in _found(Secret, wanted):
         supply = _secret(secret)
@@ -186,7 +207,11 @@ def _found(
     may_use = Q(team__in=teams - {None}) | Q(team=None)
     rows = model._default_manager.filter(may_use, name__in=wanted)
     for row in sorted(rows, key=lambda row: row.team_id is not None):
-        yield row, [i for i in wanted[row.name] if row.team_id in (None, i.team_id)]
+        items = [i for i in wanted[row.name] if row.team_id in (None, i.team_id)]
+        hidden = values_of(row)
+        for item in items:
+            item.supplies.hidden |= hidden
+        yield row, items
 
 
 def _place(found: dict[str, T], supplies: Supplies, name: str, supply: T | str) -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import functools
 import logging
 import time
+import traceback
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, NoReturn
 
@@ -21,7 +22,7 @@ from runs.engine.held import Held, UsedSecret
 from runs.engine.versions import Node
 from workflows import expressions
 from workflows.actions.base import ConnectionData, Context, HttpSender, RunInfo
-from workflows.actions.outcomes import ErrorInfo, Fail, Outcome
+from workflows.actions.outcomes import ErrorInfo, Fail, Outcome, Retry
 
 logger = logging.getLogger(__name__)
 
@@ -100,7 +101,7 @@ class Performer:
         started_at = self._clock.now()
         if not self._alive(task.held):
             return self._result(task, Dropped(), None, started_at)
-        redactor = Redactor()
+        redactor = task.held.supplies.redactor
         shown: Any = None
         try:
             config, redactor, context_parts = prepare(task)
@@ -122,12 +123,18 @@ class Performer:
             if not isinstance(outcome, Outcome):
                 msg = f"{task.node.kind} returned {type(outcome).__name__}, no outcome"
                 raise TypeError(msg)
+            outcome = _redacted(outcome, redactor)
         except expressions.ExpressionError as error:
-            outcome = Fail(ErrorInfo("template", _located(error)))
+            outcome = Fail(ErrorInfo("template", redactor.text(_located(error))))
         except MissingSupply as error:
             outcome = Fail(ErrorInfo("missing_secret", str(error)))
-        except (Exception, SystemExit) as error:
-            logger.exception("step %s of run %s", task.node.id, task.held.run_id)
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - it is this step's failure
+            logger.error(
+                "step %s of run %s\n%s",
+                task.node.id,
+                task.held.run_id,
+                redactor.text(traceback.format_exc()),
+            )
             text = redactor.text(f"{type(error).__name__}: {error}")
             outcome = Fail(ErrorInfo("internal", text))
         return self._result(task, outcome, shown, started_at)
@@ -135,6 +142,15 @@ class Performer:
     @staticmethod
     def _result(task: Task, outcome: Any, shown: Any, started_at: datetime) -> Result:
         return Result(task.held, task.node.id, task.attempt, outcome, shown, started_at)
+
+
+def _redacted(outcome: Outcome, redactor: Redactor) -> Outcome:
+    """The outcome with a message that people may read, whatever the action wrote."""
+    if isinstance(outcome, Fail | Retry):
+        error = outcome.error
+        shown = ErrorInfo(error.error_class, redactor.text(str(error.message)))
+        return replace(outcome, error=shown)
+    return outcome
 
 
 def _located(error: expressions.ExpressionError) -> str:
@@ -152,7 +168,7 @@ class MissingSupply(Exception):
 
 
 def prepare(task: Task) -> tuple[Mapping[str, Any], Redactor, dict[str, Any]]:
-    """The rendered config, a redactor that knows its secrets, and context parts.
+    """The rendered config, a redactor for all the run's secrets, and context parts.
 
     Raises ExpressionError and MissingSupply.
     """
@@ -168,9 +184,6 @@ def prepare(task: Task) -> tuple[Mapping[str, Any], Redactor, dict[str, Any]]:
     if node.action.render:
         config = expressions.render(config, scope, known_names=version.step_ids)
     link = _connection(held, node.connection) if node.connection else None
-    values = [secret.value for secret in used.values()]
-    if link is not None:
-        values += [str(value) for value in link.credentials.values()]
     parts = {
         "connection": link,
         "allowed_hosts": _hosts_of(used),
@@ -181,7 +194,7 @@ def prepare(task: Task) -> tuple[Mapping[str, Any], Redactor, dict[str, Any]]:
             traceparent=held.run.traceparent,
         ),
     }
-    return config, Redactor(values), parts
+    return config, held.supplies.redactor, parts
 
 
 def _secret(held: Held, name: str) -> UsedSecret:

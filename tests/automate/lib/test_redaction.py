@@ -409,3 +409,22 @@ def test_text_can_be_redacted_twice_and_never_fails(
     once = redactor.text(text, content_type)
     assert redactor.text(once, content_type) == once
     once.encode()
+
+
+def test_hiding_replaces_values_alone_and_leaves_the_rest() -> None:
+    redactor = Redactor(["s3cr3t-value"])
+    tree = {
+        "password": "kept",
+        "x s3cr3t-value": ["a s3cr3t-value b", "s3cr3t%2Dvalue", 7, None, True],
+    }
+    assert redactor.hide(tree) == {
+        "password": "kept",
+        "x [redacted]": ["a [redacted] b", "[redacted]", 7, None, True],
+    }
+    assert redactor.hide("s3cr3t-value") == "[redacted]"
+    assert redactor.hide(None) is None
+
+
+def test_hiding_nothing_costs_nothing() -> None:
+    tree = {"a": ["b"]}
+    assert Redactor().hide(tree) is tree
