@@ -21,7 +21,7 @@ from workflows.actions.http_request.schema import (
     RESPONSE_FORMATS,
 )
 
-USER_AGENT = f"Automate/{getattr(automate, '__version__', '0.1.0')}"
+USER_AGENT = f"Automate/{automate.__version__}"
 CONTENT_TYPES = {
     "json": "application/json",
     "form": "application/x-www-form-urlencoded",
