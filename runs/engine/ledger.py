@@ -15,6 +15,7 @@ from django.conf import settings
 from django.db import Error
 
 from automate.lib.database import is_away, repeat, write_transaction
+from runs.engine import sql
 from runs.engine.claim import Claim, Claimer
 from runs.engine.clock import DatabaseClock
 from runs.engine.draft import Draft, Ending, attempt_row
@@ -113,7 +114,8 @@ class Ledger:
         with write_transaction():
             locked, now = lock(work) if work else ({}, None)
             batch = self._doubt = Batch(now or database_now())
-            self._clock.set(batch.now, sent)
+            # On SQLite the time was read after queueing for its one writer.
+            self._clock.set(batch.now, time.monotonic() if sql.is_sqlite() else sent)
             for held, results in work.items():
                 if held.let_go or not locked[held.job_id].held:
                     written.lost.append((held, results))
