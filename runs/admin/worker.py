@@ -19,12 +19,11 @@ def is_alive(worker: Worker) -> bool:
 
 
 class WorkerAdmin(ReadOnlyAdmin):
-    """Clusters and drains with their last heartbeat."""
+    """Drains with their last heartbeat."""
 
     list_display = (
         "__str__", "state", "seat", "load", "last_beat", "since",
     )  # fmt: skip
-    list_filter = ("kind",)
     search_fields = ("host",)
     fields = (
         "kind", "host", "pid", "seat", "state", "load", "last_beat", "started_at",

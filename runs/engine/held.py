@@ -20,6 +20,7 @@ from workflows.actions.base import ConnectionData
 class UsedSecret:
     """A secret as a step may use it; never printed."""
 
+    id: UUID
     value: str = field(repr=False)
     allowed_hosts: frozenset[str] = frozenset()
 

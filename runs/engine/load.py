@@ -227,7 +227,7 @@ def _secret(row: Secret) -> UsedSecret | str:
     if not is_readable(row.value):
         return f"is {row.value}"
     try:
-        return UsedSecret(str(row.value), frozenset(row.allowed_hosts))
+        return UsedSecret(row.pk, str(row.value), frozenset(row.allowed_hosts))
     except TypeError:
         return "has no list of names as allowed_hosts"
 

@@ -18,6 +18,7 @@ from automate.lib.clock import Clock, SystemClock
 from automate.lib.jsonio import storable
 from automate.lib.net.url import common_hosts
 from automate.lib.redaction import Redactor
+from runs.engine import used
 from runs.engine.held import Held, UsedSecret
 from runs.engine.versions import Node
 from workflows import expressions
@@ -175,10 +176,11 @@ def prepare(task: Task) -> tuple[Mapping[str, Any], Redactor, dict[str, Any]]:
     held, node = task.held, task.node
     version = held.version
     assert version is not None  # noqa: S101 - only loaded runs are performed
-    used = {name: _secret(held, name) for name in node.secrets}
+    given = {name: _secret(held, name) for name in node.secrets}
     scope = held.scope
-    if used:
-        plain = {name: secret.value for name, secret in used.items()}
+    if given:
+        used.note(item.id for item in given.values())
+        plain = {name: secret.value for name, secret in given.items()}
         scope = {**scope, "secrets": plain}
     config = node.config
     if node.action.render:
@@ -186,7 +188,7 @@ def prepare(task: Task) -> tuple[Mapping[str, Any], Redactor, dict[str, Any]]:
     link = _connection(held, node.connection) if node.connection else None
     parts = {
         "connection": link,
-        "allowed_hosts": _hosts_of(used),
+        "allowed_hosts": _hosts_of(given),
         "run": RunInfo(
             id=str(held.run_id),
             workflow=held.scope["run"]["workflow"],
@@ -205,12 +207,12 @@ def _secret(held: Held, name: str) -> UsedSecret:
     return secret
 
 
-def _hosts_of(used: Mapping[str, UsedSecret]) -> frozenset[str]:
+def _hosts_of(given: Mapping[str, UsedSecret]) -> frozenset[str]:
     """The hosts that may get all of these secrets; empty when each may go anywhere.
 
     Raises MissingSupply when they have none in common.
     """
-    limited = {name: item.allowed_hosts for name, item in used.items()}
+    limited = {name: item.allowed_hosts for name, item in given.items()}
     limited = {name: hosts for name, hosts in sorted(limited.items()) if hosts}
     if not limited:
         return frozenset()

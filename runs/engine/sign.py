@@ -12,18 +12,17 @@ from django.db.models.functions import Now
 
 from automate.lib.database import write_transaction
 from automate.lib.ids import uuid7
+from runs.engine import used
 from runs.models import Worker
 
 
 class Sign:
     """Keeps one Worker row fresh and counts the drains that are alive."""
 
-    def __init__(
-        self, *, seat: int | None, threads: int, kind: str = Worker.Kind.DRAIN
-    ) -> None:
+    def __init__(self, *, seat: int | None, threads: int) -> None:
         self._id = uuid7()
         self._fields = {
-            "kind": kind,
+            "kind": Worker.Kind.DRAIN,
             "host": socket.gethostname()[:255],
             "pid": os.getpid(),
             "seat": seat,
@@ -32,11 +31,12 @@ class Sign:
         self.drains = 1
 
     def beat(self, *, busy: int = 0) -> None:
-        """Say that this worker lives. Raises a database Error."""
+        """Say that this worker lives and what it used. Raises a database Error."""
         with write_transaction():
             fresh = Worker.objects.filter(pk=self._id).update(beat_at=Now(), busy=busy)
             if not fresh:
                 Worker.objects.create(pk=self._id, busy=busy, **self._fields)
+        used.write_down()
         alive = timedelta(seconds=4 * settings.HEARTBEAT)
         self.drains = Worker.objects.filter(
             kind=Worker.Kind.DRAIN, beat_at__gt=Now() - alive
@@ -45,6 +45,7 @@ class Sign:
     def end(self) -> None:
         """This worker stops cleanly; where the database is away its row grows old."""
         try:
+            used.write_down()
             with write_transaction():
                 Worker.objects.filter(pk=self._id).delete()
         except Error:

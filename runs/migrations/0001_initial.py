@@ -165,7 +165,7 @@ class Migration(migrations.Migration):
             name='Worker',
             fields=[
                 ('id', models.UUIDField(default=automate.lib.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('kind', models.CharField(choices=[('cluster', 'Cluster'), ('drain', 'Drain')], max_length=10)),
+                ('kind', models.CharField(choices=[('drain', 'Drain')], max_length=10)),
                 ('host', models.CharField(max_length=255)),
                 ('pid', models.PositiveIntegerField()),
                 ('seat', models.PositiveSmallIntegerField(blank=True, null=True)),

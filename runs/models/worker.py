@@ -1,4 +1,4 @@
-"""Heartbeats of what works: drains and clusters."""
+"""Heartbeats of what works."""
 
 from __future__ import annotations
 
@@ -9,10 +9,9 @@ from automate.lib.ids import uuid7
 
 
 class Worker(models.Model):
-    """A drain's or cluster's sign of life; its row goes when it stops cleanly."""
+    """A drain's sign of life; its row goes when it stops cleanly."""
 
     class Kind(models.TextChoices):
-        CLUSTER = "cluster"
         DRAIN = "drain"
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
