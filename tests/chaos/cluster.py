@@ -62,6 +62,7 @@ class Cluster:
                 "AUTOMATE_WORKERS": str(self.seats + 1),
                 "AUTOMATE_THREADS": "8",
                 "PYTHONPATH": str(BASE_DIR),
+                "TMPDIR": str(log.parent),  # what a killed parent leaves behind
                 **changes,
             },
         )
