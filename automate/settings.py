@@ -89,7 +89,8 @@ Q_CLUSTER = {
     "workers": WORKERS,
     # Ordinary tasks are short. Drains carry a timeout of their own (-1).
     "timeout": 300,
-    "retry": 360,
+    # From when a task is handed out, and it may wait in the queue behind others.
+    "retry": 300 * (WORKERS + 1) + 60,
     "max_attempts": 5,
     "ack_failures": True,
     "poll": 0.5,
