@@ -8,10 +8,17 @@ from django import forms
 from django.contrib import admin
 from django.http import HttpRequest
 
-from automate.accounts.admin.base import AuditedAdmin, RelatedFilter
+from automate.accounts.admin.base import RelatedFilter
 from automate.accounts.admin.html import pill, when
 from automate.lib.encryption import Unreadable
 from workflows.admin.fields import HostsField, WriteOnlyField
+from workflows.admin.owned import (
+    GIVE_AGAIN,
+    OwnedAdmin,
+    added_hosts,
+    host_of,
+    origin_changed,
+)
 from workflows.models import Connection
 
 _NAMED = {
@@ -63,14 +70,29 @@ class ConnectionForm(forms.ModelForm):  # type: ignore[type-arg]
             self.add_error("new_value", "Give the value that belongs to the name.")
         if not data.get("base_url") and not data.get("allowed_hosts"):
             self.add_error("base_url", "Give a base URL or the hosts it may reach.")
+        if not (self.instance._state.adding or given or changed):
+            self._stay(data)
         return data
 
+    def _stay(self, data: dict[str, Any]) -> None:
+        """Stored credentials stay where they may go; who sends them on knows them."""
+        url, hosts = self.instance.base_url, self.instance.allowed_hosts
+        new_url = data.get("base_url", url)
+        new_hosts = data.get("allowed_hosts", hosts)
+        if not new_url and not new_hosts:
+            return  # refused already
+        added = added_hosts(hosts or [host_of(url)], new_hosts or [host_of(new_url)])
+        if url and new_url and origin_changed(url, new_url):
+            added.append(new_url)
+        if added and "new_value" in self.fields:
+            words = ", ".join(dict.fromkeys(added))
+            self.add_error("new_value", GIVE_AGAIN.format(words))
 
-class ConnectionAdmin(AuditedAdmin):
+
+class ConnectionAdmin(OwnedAdmin):
     """Connections by name; who has which, and whether it works."""
 
     form = ConnectionForm
-    team_path = "team"
     unaudited = ("new_name", "new_value")
     list_display = (
         "name", "kind", "state", "base_url", "team", "checked", "changed",

@@ -9,10 +9,11 @@ from django.contrib import admin
 from django.http import HttpRequest
 from django.utils import timezone
 
-from automate.accounts.admin.base import AuditedAdmin, RelatedFilter
+from automate.accounts.admin.base import RelatedFilter
 from automate.accounts.admin.html import code, when
 from automate.lib.encryption import Unreadable
 from workflows.admin.fields import HostsField, WriteOnlyField
+from workflows.admin.owned import GIVE_AGAIN, OwnedAdmin, added_hosts
 from workflows.models import Secret
 
 
@@ -35,12 +36,22 @@ class SecretForm(forms.ModelForm):  # type: ignore[type-arg]
         if "new_value" in self.fields:
             self.fields["new_value"].describe(is_set=not self.instance._state.adding)  # type: ignore[attr-defined]
 
+    def clean(self) -> dict[str, Any]:
+        """A stored value stays where it may go; who sends it elsewhere knows it."""
+        data: dict[str, Any] = super().clean() or self.cleaned_data
+        if self.instance._state.adding or data.get("new_value"):
+            return data
+        before = self.instance.allowed_hosts
+        added = added_hosts(before, data.get("allowed_hosts", before))
+        if added and "new_value" in self.fields:
+            self.add_error("new_value", GIVE_AGAIN.format(", ".join(added)))
+        return data
 
-class SecretAdmin(AuditedAdmin):
+
+class SecretAdmin(OwnedAdmin):
     """Secrets by name; who has which, since when, last used when."""
 
     form = SecretForm
-    team_path = "team"
     unaudited = ("new_value",)
     list_display = (
         "name", "written", "team", "hosts", "rotated", "used", "created",

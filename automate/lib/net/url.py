@@ -126,11 +126,11 @@ def common_hosts(first: Collection[str], second: Collection[str]) -> frozenset[s
     Empty when they have no host in common: to a request that would mean any host, so
     that callers refuse.
     """
-    kept = {entry for entry in first if _covered(entry, second)}
-    return frozenset(kept | {entry for entry in second if _covered(entry, first)})
+    kept = {entry for entry in first if host_covered(entry, second)}
+    return frozenset(kept | {entry for entry in second if host_covered(entry, first)})
 
 
-def _covered(entry: str, by: Iterable[str]) -> bool:
+def host_covered(entry: str, by: Iterable[str]) -> bool:
     """Whether each host that `entry` allows is allowed by one of `by`."""
     name = entry.strip().lower().rstrip(".")
     if not name.startswith("*."):

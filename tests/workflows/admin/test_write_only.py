@@ -172,10 +172,10 @@ def test_a_connection_stores_what_its_kind_needs(
 
     client.post(
         address("connection", "change", connection.pk),
-        connection_form(kind=kind, base_url="https://crm2.example.com"),
+        connection_form(kind=kind, base_url="https://crm.example.com/v2"),
     )
     connection.refresh_from_db()
-    assert connection.base_url == "https://crm2.example.com"
+    assert connection.base_url == "https://crm.example.com/v2"
     assert connection.credentials == stored
 
 
