@@ -16,6 +16,7 @@ from django.db import connections
 
 from automate.lib.clock import Clock, SystemClock
 from automate.lib.jsonio import storable
+from automate.lib.net import Request, Response
 from automate.lib.net.url import common_hosts
 from automate.lib.redaction import Redactor
 from runs.engine import used
@@ -103,6 +104,7 @@ class Performer:
         if not self._alive(task.held):
             return self._result(task, Dropped(), None, started_at)
         redactor = task.held.supplies.redactor
+        sender = _UnderLease(self._http, lambda: self._alive(task.held))
         shown: Any = None
         try:
             config, redactor, context_parts = prepare(task)
@@ -112,7 +114,7 @@ class Performer:
                 idempotency_key=task.key,
                 attempt=task.attempt,
                 timeout=task.node.timeout,
-                http=self._http,
+                http=sender,
                 clock=self._clock,
                 redactor=redactor,
                 node_id=task.node.id,
@@ -120,11 +122,11 @@ class Performer:
                 max_response=settings.MAX_RESPONSE,
                 **context_parts,
             )
-            outcome = task.node.action.execute(context)
+            outcome: Outcome | Dropped = task.node.action.execute(context)
             if not isinstance(outcome, Outcome):
                 msg = f"{task.node.kind} returned {type(outcome).__name__}, no outcome"
                 raise TypeError(msg)
-            outcome = _redacted(outcome, redactor)
+            outcome = Dropped() if sender.refused else _redacted(outcome, redactor)
         except expressions.ExpressionError as error:
             outcome = Fail(ErrorInfo("template", redactor.text(_located(error))))
         except MissingSupply as error:
@@ -157,6 +159,27 @@ def _redacted(outcome: Outcome, redactor: Redactor) -> Outcome:
 def _located(error: expressions.ExpressionError) -> str:
     place = getattr(error, "path", "")
     return f"config.{place}: {error.message}" if place else str(error)
+
+
+class _UnderLease:
+    """Sends only while the lease holds, as asked immediately before the first byte.
+
+    Name look-up, connecting and TLS may take longer than what was left of it.
+    """
+
+    def __init__(self, http: HttpSender, alive: Callable[[], bool]) -> None:
+        self._http = http
+        self._alive = alive
+        self.refused = False
+
+    def send(self, request: Request) -> Response:
+        """As the client does; NetError("unwanted") when the lease has run out."""
+        return self._http.send(replace(request, wanted=self._wanted))
+
+    def _wanted(self) -> bool:
+        if not self._alive():
+            self.refused = True
+        return not self.refused
 
 
 def lease_holds(held: Held) -> bool:
