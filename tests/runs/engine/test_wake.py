@@ -72,6 +72,7 @@ class TestNothingIsLost:
                 while not done:
                     for item in drains:
                         item.drain.wake()
+                    time.sleep(0.0005)
 
             thread = threading.Thread(target=storm)
             thread.start()
