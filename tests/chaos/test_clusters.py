@@ -67,7 +67,13 @@ def test_two_clusters_lose_nothing_when_one_is_killed_whole(
     assert second.is_whole(), second.output
 
 
-@pytest.mark.parametrize("count", [1, 2], ids=["one-cluster", "two-clusters"])
+@pytest.mark.parametrize(
+    "count",
+    [
+        pytest.param(1, id="one-cluster"),
+        pytest.param(2, id="two-clusters", marks=pytest.mark.slow),
+    ],
+)
 def test_a_delay_ends_to_the_tenth_of_a_second(
     start: Start, receiver: Receiver, count: int, is_sqlite: bool
 ) -> None:

@@ -48,7 +48,11 @@ def twice_to_all(cluster: Cluster) -> None:
 
 
 Way = Callable[[Cluster], None]
-WAYS = (to_parent, to_main, to_all)
+WAYS = (
+    to_parent,
+    pytest.param(to_main, marks=pytest.mark.slow),
+    pytest.param(to_all, marks=pytest.mark.slow),
+)
 MORE_WAYS = (to_all_but_parent, twice_to_all)
 
 
