@@ -1,7 +1,5 @@
 """What secrets and connections have in common: a team's own, or everybody's."""
 
-
-
 from __future__ import annotations
 
 from collections.abc import Collection

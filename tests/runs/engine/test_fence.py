@@ -227,7 +227,7 @@ class TestBeforeSending:
     def test_a_step_is_dropped_when_the_lease_may_have_run_out(
         self, hand: Hand, receiver: Server
     ) -> None:
-        """Shown to fail without the check in `perform`."""
+        """Shown to fail without the checks in `perform` and at the first byte."""
         run = started(publish(call("notify", receiver.url)))
         hand.claim()
         hand.held[run.pk].lease_ends = 0.0
