@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import logging
 import time
+import traceback
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -270,6 +271,7 @@ def _give_up(held: Held, error: Exception) -> None:
     """This run alone cannot be written: it ends as failed, with the reason."""
     # The first line only: the others may quote the row.
     reason = f"{type(error).__name__}: {error}".splitlines()[0]
+    reason = held.supplies.redactor.text(reason)
     logger.error("run %s cannot be recorded: %s", held.run_id, reason)
     message = f"Its result could not be stored: {reason}"
     ending = Ending(RunStatus.FAILED, ErrorInfo("unstorable", message[:2000]))
@@ -286,10 +288,12 @@ def _drafted(held: Held, results: Sequence[Result], batch: Batch, free: int) -> 
         for result in results:
             draft.settle(result)
         draft.advance(free)
-    except Exception as error:
-        logger.exception("run %s cannot go on", held.run_id)
+    except Exception as error:  # noqa: BLE001 - it ends its own run, no others
+        hide = held.supplies.redactor.text
+        trace = hide(traceback.format_exc())
+        logger.error("run %s cannot go on\n%s", held.run_id, trace)
         draft = Draft(held, batch.now)
-        message = f"{type(error).__name__}: {error}"
+        message = hide(f"{type(error).__name__}: {error}")
         draft.stop(Ending(RunStatus.FAILED, ErrorInfo("internal", message[:2000])))
     batch.drafts.append(draft)
     return draft
