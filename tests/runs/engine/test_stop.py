@@ -142,7 +142,7 @@ class TestStop:
     def test_a_thread_that_outlives_the_grace_time_is_told(
         self, engine: Settings, gate: threading.Event
     ) -> None:
-        """Its process must go. Shown to fail when `stuck` asks after the hand-back."""
+        """Its process must go. Shown to fail when `stuck` goes by the runs held."""
         engine.GRACE = 0.2
         started(publish(told("a", "wait")))
         drain = Draining()
