@@ -18,12 +18,12 @@ from typing import Any, assert_never
 from django.conf import settings
 
 from automate.lib.jsonio import storable
-from automate.lib.redaction import Redactor
+from runs.engine.attempts import attempt_row, unknown_attempt
 from runs.engine.held import Held, InFlight, seconds_until, state_of
 from runs.engine.perform import Dropped, Interrupted, Result, Task
 from runs.engine.plan import End, Plan, plan
 from runs.engine.retry import delay_after
-from runs.engine.versions import Compiled, Node
+from runs.engine.versions import Compiled
 from runs.models import DeliveryAttempt, RunLog, StepRun
 from runs.states import AttemptOutcome, RunStatus, StepStatus
 from workflows import expressions
@@ -321,43 +321,3 @@ class Draft:
         held.due = None
         if self.due_at is not None:
             held.due = moment + seconds_until(self.due_at, self.now)
-
-
-def attempt_row(run_id: Any, number: int, record: AttemptRecord) -> DeliveryAttempt:
-    """The row of an attempt, made storable; its step run is set when it is known."""
-    return DeliveryAttempt(
-        run_id=run_id,
-        number=number,
-        method=record.method[:10],
-        url=storable(record.url),
-        request_headers=storable(record.request_headers),
-        request_body=storable(record.request_body),
-        request_truncated=record.request_truncated,
-        response_status=record.response_status,
-        response_headers=storable(record.response_headers),
-        response_body=storable(record.response_body),
-        response_truncated=record.response_truncated,
-        error_kind=record.error_kind[:30],
-        error_message=storable(record.error_message),
-        outcome=record.outcome,
-        started_at=record.started_at,
-        duration_ms=record.duration_ms,
-    )
-
-
-def unknown_attempt(
-    run_id: Any, row: StepRun, node: Node, now: datetime
-) -> DeliveryAttempt:
-    """The attempt of a worker that vanished or stopped: nobody knows its outcome."""
-    redactor = Redactor()
-    return DeliveryAttempt(
-        run_id=run_id,
-        number=row.attempt,
-        method=str(node.config.get("method") or "POST")[:10],
-        url=redactor.url(str(node.config.get("url") or "")),
-        error_kind="interrupted",
-        error_message="The worker stopped before the answer was recorded.",
-        outcome=AttemptOutcome.UNKNOWN,
-        started_at=row.started_at or now,
-        next_due_at=now,
-    )

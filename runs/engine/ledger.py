@@ -17,9 +17,10 @@ from django.db import Error
 
 from automate.lib.database import is_away, repeat, write_transaction
 from runs.engine import sql
+from runs.engine.attempts import attempt_row
 from runs.engine.claim import Claim, Claimer
 from runs.engine.clock import DatabaseClock
-from runs.engine.draft import Draft, Ending, attempt_row
+from runs.engine.draft import Draft, Ending
 from runs.engine.held import Held
 from runs.engine.load import load, load_steps
 from runs.engine.perform import Result

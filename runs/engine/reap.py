@@ -14,7 +14,8 @@ from django.db.models.functions import Now
 
 from automate.lib.database import is_away, repeat, write_transaction
 from runs.engine import wake
-from runs.engine.draft import Ending, unknown_attempt
+from runs.engine.attempts import unknown_attempt
+from runs.engine.draft import Ending
 from runs.engine.record import database_now, end_run
 from runs.engine.versions import compiled
 from runs.models import DeliveryAttempt, Job, Run, RunLog, StepRun
