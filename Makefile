@@ -29,11 +29,11 @@ install-base:
 	@requirements/install.sh base
 
 run: install-base ## Everything on this machine, with a demonstration: make run PORT=8123
-	@AUTOMATE_ALLOWED_NETWORKS="$${AUTOMATE_ALLOWED_NETWORKS-127.0.0.0/8}" \
+	@exec env AUTOMATE_ALLOWED_NETWORKS="$${AUTOMATE_ALLOWED_NETWORKS-127.0.0.0/8}" \
 		$(PY) manage.py up --migrate --demo --port $(PORT)
 
 dev: install ## The same with Django's debug pages and without the demonstration
-	@DEBUG=1 $(PY) manage.py up --migrate --port $(PORT)
+	@exec env DEBUG=1 $(PY) manage.py up --migrate --port $(PORT)
 
 up: ## The same in containers (docker compose)
 	docker compose up --build --detach

@@ -134,7 +134,7 @@ def _described(
     if isinstance(error, exceptions.NotAuthenticated):
         return (
             Code.UNAUTHORIZED,
-            "Send an API key: Authorization: Bearer <key>, or X-Api-Key: <key>.",
+            "Send a valid API key: Authorization: Bearer <key>, or X-Api-Key: <key>.",
             [],
         )
     code = _CODES.get(error.status_code, Code.INTERNAL_ERROR)

@@ -107,7 +107,8 @@ class Command(BaseCommand):
         else:
             self.say(
                 f"\nSign in at {base_url}/admin/ as {ready.user.email}; to set a new "
-                f"password: manage.py changepassword {ready.user.email}"
+                "password: .venv/bin/python manage.py changepassword "
+                f"{ready.user.email}"
             )
         if ready.is_new:
             self.say(f'Made the workflow "{ready.workflow}" with its webhook.')
