@@ -10,6 +10,8 @@ from urllib.parse import urlencode
 
 from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
+from django.db.models import Exists, OuterRef
+from django.db.models.functions import Coalesce
 from django.urls import reverse
 from django.utils import timezone
 
@@ -103,11 +105,11 @@ def _first_event(user: Person) -> Iterator[Step]:
 def _repair(user: Person) -> Iterator[Step]:
     if not user.has_perm("runs.view_run"):
         return
-    count = _count(_broken(user))
+    count = _count(_broken(user).exclude(_repaired()))
     if count:
         words = "1 run has" if count == 1 else f"{_number(count)} runs have"
         yield Step(
-            f"{words} failed in the last 24 hours.",
+            f"{words} failed in the last 24 hours and no redrive has succeeded.",
             _list("runs_run", status="broken"),
             "Look at them",
             urgent=True,
@@ -146,6 +148,12 @@ def _broken(user: Person) -> Any:
         finished_at__gt=timezone.now() - DAY,
         status__in=(RunStatus.FAILED, RunStatus.DEAD_LETTER),
     )
+
+
+def _repaired() -> Exists:
+    """A redrive of the same event, direct or of a redrive, that succeeded."""
+    root = Coalesce(OuterRef("root_run"), OuterRef("pk"))
+    return Exists(Run.objects.filter(root_run=root, status=RunStatus.SUCCEEDED))
 
 
 def _count(rows: Any) -> int:

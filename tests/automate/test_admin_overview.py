@@ -58,10 +58,21 @@ def test_a_draft_and_a_first_event_are_told() -> None:
     assert "waits for its first event" not in overview()
 
 
+def test_a_failure_that_a_redrive_has_mended_is_not_told() -> None:
+    failed = broken_run(flow())
+    again = make_run(
+        failed.workflow, status="failed", replay_of=failed, root_run=failed
+    )
+    assert "2 runs have failed in the last 24 hours" in overview()
+
+    make_run(failed.workflow, status="succeeded", replay_of=again, root_run=failed)
+    assert "failed in the last 24 hours" not in overview()
+
+
 def test_failures_of_a_day_are_told_until_they_are_old() -> None:
     alive()
     run = broken_run(flow())
-    assert "1 run has failed in the last 24 hours." in overview()
+    assert "1 run has failed in the last 24 hours" in overview()
     old = timezone.now() - timedelta(days=2)
     Run.objects.filter(pk=run.pk).update(finished_at=old)
     assert "Nothing: the workers are alive" in overview()
