@@ -51,6 +51,7 @@ class StepView:
     """One step with its attempts, oldest first."""
 
     step: StepRun
+    name: str
     input: str
     attempts: list[AttemptView] = field(default_factory=list)
 
@@ -82,9 +83,10 @@ def build(run: Run) -> RunPage:
 
     redactor = redactor_for(run)
     clean(run, redactor)
+    names = _names(run)
     steps = StepRun.objects.filter(run=run).defer("output").order_by("id")
     views = {
-        step.pk: _step(clean(step, redactor))
+        step.pk: _step(clean(step, redactor), names.get(step.node_id, step.node_id))
         for step in cut("steps", list(steps[: STEPS + 1]), STEPS)
     }
     attempts = DeliveryAttempt.objects.filter(run=run).order_by("id")
@@ -109,8 +111,15 @@ def _related(runs: Any) -> list[tuple[UUID, str]]:
     return list(runs.order_by("id").values_list("pk", "status")[: RELATED + 1])
 
 
-def _step(step: StepRun) -> StepView:
-    return StepView(step, pretty(step.input) if step.input is not None else "")
+def _names(run: Run) -> dict[str, str]:
+    """The names of the steps, by id, in the version that runs."""
+    nodes = run.version.definition.get("nodes", [])
+    return {node["id"]: str(node.get("name") or node["id"]) for node in nodes}
+
+
+def _step(step: StepRun, name: str) -> StepView:
+    shown = pretty(step.input) if step.input is not None else ""
+    return StepView(step, name, shown)
 
 
 def _attempt(attempt: DeliveryAttempt) -> AttemptView:

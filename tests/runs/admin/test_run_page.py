@@ -58,6 +58,20 @@ def test_the_page_tells_what_happened() -> None:
     assert "Cancel</a>" not in text
 
 
+def test_steps_are_called_by_their_names() -> None:
+    run = make_run(flow())
+    definition = {"nodes": [{"id": "tell", "type": "set", "name": "Tell the CRM"}]}
+    type(run.version).objects.filter(pk=run.version_id).update(definition=definition)
+    make_step(run, "tell")
+    make_step(run, "gone")
+
+    text = page_of(run)
+
+    assert ">Tell the CRM</a>" in text
+    assert "<code>tell</code>" in text
+    assert ">gone</a>" in text
+
+
 def test_what_arrived_is_redacted_and_readable() -> None:
     run = broken_run(
         flow(),
