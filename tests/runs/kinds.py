@@ -43,7 +43,7 @@ def teach(monkeypatch: pytest.MonkeyPatch, **deeds: Deed) -> None:
     """Make the kinds known for this test, with these deeds."""
     base.all_actions()
     for kind in (DoesAsTold, SendsAsTold):
-        monkeypatch.setitem(base._actions, kind.kind, kind())
+        monkeypatch.setitem(base._registry.entries, kind.kind, kind())
     for name, deed in deeds.items():
         monkeypatch.setitem(DEEDS, name, deed)
 

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import importlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from importlib.metadata import entry_points
-from threading import RLock
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar
 
 from workflows.actions.outcomes import Outcome
+from workflows.registry import Registry
 
 if TYPE_CHECKING:
     from automate.lib.clock import Clock
@@ -130,64 +127,27 @@ class ActionLoadError(RuntimeError):
     """An action cannot be registered; the message names it and says why."""
 
 
-_actions: dict[str, Action] = {}
-_lock = RLock()
-_loaded = False
+_registry: Registry[Action] = Registry(
+    "step type",
+    [f"workflows.actions.{name}" for name in BUILT_IN],
+    ENTRY_POINT_GROUP,
+    refusal=ActionLoadError,
+    unknown=UnknownAction,
+)
 
 A = TypeVar("A", bound=type[Action])
 
 
 def register(action: A) -> A:
     """Class decorator: make the step kind known; raises ActionLoadError."""
-    kind = getattr(action, "kind", "")
-    if not kind or not getattr(action, "label", ""):
-        raise ActionLoadError(f"{action.__qualname__} needs a kind and a label")
-    if action.config_schema.get("additionalProperties") is not False:
-        raise ActionLoadError(
-            f"the config_schema of {kind!r} needs additionalProperties: false"
-        )
-    with _lock:
-        known = _actions.get(kind)
-        if known is not None and type(known).__qualname__ != action.__qualname__:
-            raise ActionLoadError(
-                f"the step type {kind!r} of {action.__module__} is already "
-                f"registered by {type(known).__module__}"
-            )
-        _actions[kind] = action()
-    return action
-
-
-def _load() -> None:
-    global _loaded
-    if _loaded:
-        return
-    with _lock:
-        if _loaded:
-            return
-        for name in BUILT_IN:
-            importlib.import_module(f"workflows.actions.{name}")
-        for entry in entry_points(group=ENTRY_POINT_GROUP):
-            try:
-                entry.load()
-            except Exception as error:
-                raise ActionLoadError(
-                    f"the entry point {entry.name!r} ({entry.value}) of "
-                    f"{ENTRY_POINT_GROUP} cannot be loaded: {error}"
-                ) from error
-        _loaded = True
+    return _registry.register(action)
 
 
 def get(kind: str) -> Action:
     """The action of this kind; raises UnknownAction."""
-    _load()
-    try:
-        return _actions[kind]
-    except KeyError:
-        raise UnknownAction(kind) from None
+    return _registry.get(kind)
 
 
 def all_actions() -> Mapping[str, Action]:
     """Every registered action by kind, plugins included, sorted by kind."""
-    _load()
-    with _lock:
-        return MappingProxyType(dict(sorted(_actions.items())))
+    return _registry.all()

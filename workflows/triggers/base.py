@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Iterable, Mapping
-from importlib.metadata import entry_points
-from threading import RLock
 from types import MappingProxyType
 from typing import Any, ClassVar, TypeVar
 
@@ -13,6 +10,7 @@ from jsonschema import Draft202012Validator
 
 from workflows.definition.explain import explain
 from workflows.definition.problems import Problem, in_order, place
+from workflows.registry import Registry
 
 ENTRY_POINT_GROUP = "automate.triggers"
 BUILT_IN = ("api", "manual", "webhook")
@@ -69,67 +67,30 @@ class TriggerLoadError(RuntimeError):
     """A trigger kind cannot be registered; the message names it and says why."""
 
 
-_kinds: dict[str, TriggerKind] = {}
-_lock = RLock()
-_loaded = False
+_registry: Registry[TriggerKind] = Registry(
+    "trigger kind",
+    [f"workflows.triggers.{name}" for name in BUILT_IN],
+    ENTRY_POINT_GROUP,
+    refusal=TriggerLoadError,
+    unknown=UnknownTriggerKind,
+)
 
 T = TypeVar("T", bound=type[TriggerKind])
 
 
 def register(trigger: T) -> T:
     """Class decorator: make the trigger kind known; raises TriggerLoadError."""
-    kind = getattr(trigger, "kind", "")
-    if not kind or not getattr(trigger, "label", ""):
-        raise TriggerLoadError(f"{trigger.__qualname__} needs a kind and a label")
-    if trigger.config_schema.get("additionalProperties") is not False:
-        raise TriggerLoadError(
-            f"the config_schema of {kind!r} needs additionalProperties: false"
-        )
-    with _lock:
-        known = _kinds.get(kind)
-        if known is not None and type(known).__qualname__ != trigger.__qualname__:
-            raise TriggerLoadError(
-                f"the trigger kind {kind!r} of {trigger.__module__} is already "
-                f"registered by {type(known).__module__}"
-            )
-        _kinds[kind] = trigger()
-    return trigger
-
-
-def _load() -> None:
-    global _loaded
-    if _loaded:
-        return
-    with _lock:
-        if _loaded:
-            return
-        for name in BUILT_IN:
-            importlib.import_module(f"workflows.triggers.{name}")
-        for entry in entry_points(group=ENTRY_POINT_GROUP):
-            try:
-                entry.load()
-            except Exception as error:
-                raise TriggerLoadError(
-                    f"the entry point {entry.name!r} ({entry.value}) of "
-                    f"{ENTRY_POINT_GROUP} cannot be loaded: {error}"
-                ) from error
-        _loaded = True
+    return _registry.register(trigger)
 
 
 def get(kind: str) -> TriggerKind:
     """The trigger kind of this name; raises UnknownTriggerKind."""
-    _load()
-    try:
-        return _kinds[kind]
-    except KeyError:
-        raise UnknownTriggerKind(kind) from None
+    return _registry.get(kind)
 
 
 def all_kinds() -> Mapping[str, TriggerKind]:
     """Every registered trigger kind by name, plugins included, sorted."""
-    _load()
-    with _lock:
-        return MappingProxyType(dict(sorted(_kinds.items())))
+    return _registry.all()
 
 
 def problems_of(

@@ -39,7 +39,7 @@ class Shout(Action):
 def registry(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Action]]:
     """The registry as a copy, so that a test may add to it."""
     copy = dict(all_actions())
-    monkeypatch.setattr(base, "_actions", copy)
+    monkeypatch.setattr(base._registry, "entries", copy)
     return copy  # type: ignore[return-value]
 
 
@@ -88,8 +88,8 @@ def test_an_incomplete_kind_is_refused(changes: dict[str, Any], words: str) -> N
 
 def plugin(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
     entry = EntryPoint("shout", value, "automate.actions")
-    monkeypatch.setattr(base, "_loaded", False)
-    monkeypatch.setattr(base, "entry_points", lambda *, group: [entry])
+    monkeypatch.setattr(base._registry, "loaded", False)
+    monkeypatch.setattr("workflows.registry.entry_points", lambda *, group: [entry])
 
 
 def test_a_plugin_is_loaded_through_its_entry_point(
@@ -101,7 +101,7 @@ def test_a_plugin_is_loaded_through_its_entry_point(
     plugin(monkeypatch, "shouting_plugin:register")
     register(Shout)
     assert "shout" in all_actions()
-    assert base._loaded
+    assert base._registry.loaded
 
 
 @pytest.mark.usefixtures("registry")
@@ -111,7 +111,7 @@ def test_a_plugin_that_cannot_be_loaded_is_named(
     plugin(monkeypatch, "no_such_plugin")
     with pytest.raises(ActionLoadError, match=r"'shout' \(no_such_plugin\)"):
         all_actions()
-    assert not base._loaded
+    assert not base._registry.loaded
 
 
 def test_every_kind_is_described_for_forms_and_strict() -> None:

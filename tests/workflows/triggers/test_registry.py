@@ -24,8 +24,8 @@ from workflows.triggers.base import (
 @pytest.fixture
 def registry(monkeypatch: pytest.MonkeyPatch) -> dict[str, TriggerKind]:
     all_kinds()
-    kinds = dict(base._kinds)
-    monkeypatch.setattr(base, "_kinds", kinds)
+    kinds = dict(base._registry.entries)
+    monkeypatch.setattr(base._registry, "entries", kinds)
     return kinds
 
 
@@ -100,8 +100,8 @@ def test_a_kind_needs_a_label_and_a_closed_schema(
 
 def plugins(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
     entry = EntryPoint("doorbell", value, base.ENTRY_POINT_GROUP)
-    monkeypatch.setattr(base, "entry_points", lambda group: [entry])
-    monkeypatch.setattr(base, "_loaded", False)
+    monkeypatch.setattr("workflows.registry.entry_points", lambda group: [entry])
+    monkeypatch.setattr(base._registry, "loaded", False)
 
 
 PLUGIN = """
