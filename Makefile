@@ -43,7 +43,7 @@ down: ## Stop the containers; their data stays
 
 test: install ## The tests, on SQLite and then on PostgreSQL
 	@$(PY) -m tests.both_databases "$(TEST_DATABASE_URL)" \
-		-n 2 -m "not slow and not browser" $(PYTEST_ARGS)
+		-n 4 --dist worksteal -m "not slow and not browser" $(PYTEST_ARGS)
 
 test-slow: install ## Real processes, faults and the browser, on both databases
 	@$(PY) -m tests.both_databases "$(TEST_DATABASE_URL)" \

@@ -17,6 +17,7 @@ import webhooks.admin
 import workflows.admin
 from automate import next_steps
 from automate.accounts.admin.base import ReadOnlyAdmin
+from automate.accounts.admin.names import list_name
 from automate.accounts.models import AuditEntry
 
 CONTENT_SECURITY_POLICY = (
@@ -26,7 +27,10 @@ CONTENT_SECURITY_POLICY = (
 ORDER = ("runs", "workflows", "webhooks", "accounts", "auth", "django_q")
 
 # Within an app the alphabet decides, after these.
-FIRST = ("Run", "StepRun", "DeliveryAttempt", "RunLog", "Workflow", "Trigger", "User")
+FIRST = (
+    "Run", "WaitToken", "Campaign", "StepRun", "DeliveryAttempt", "RunLog", "Workflow",
+    "Trigger", "User",
+)  # fmt: skip
 
 
 class AutomateSite(admin.AdminSite):
@@ -74,6 +78,8 @@ class AutomateSite(admin.AdminSite):
         """The apps in the order in which an operator needs them."""
         found = super().get_app_list(request, app_label)
         for app in found:
+            for model in app["models"]:
+                model["name"] = list_name(model["model"]._meta)
             app["models"].sort(key=lambda model: _place(FIRST, model["object_name"]))
         return sorted(found, key=lambda app: _place(ORDER, app["app_label"]))
 

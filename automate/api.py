@@ -19,6 +19,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView, set_rollback
 
 from automate.lib.errors import Code, encode_error, wants_problem
+from automate.lib.payloads import PayloadStoreAway
 from automate.lib.rest import ApiError
 from automate.lib.rest.errors import sentence
 from automate.lib.rest.strict import flatten
@@ -69,7 +70,10 @@ def exception_handler(
         logger.error(
             "the database failed while answering %s", request.path, exc_info=error
         )
-        error = _unavailable()
+        error = _unavailable("The database does not answer; try again.")
+    elif isinstance(error, PayloadStoreAway):
+        logger.error("the payload store failed: %s", error)
+        error = _unavailable("The payload store does not answer; try again.")
     elif isinstance(error, Http404):
         error = exceptions.NotFound()
     elif isinstance(error, PermissionDenied):
@@ -111,11 +115,11 @@ def answer(
     return response
 
 
-def _unavailable() -> ApiError:
+def _unavailable(message: str) -> ApiError:
     return ApiError(
         503,
         Code.UNAVAILABLE,
-        "The database does not answer; try again.",
+        message,
         headers={"Retry-After": str(RETRY_AFTER)},
     )
 

@@ -11,6 +11,7 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
 from django.db import Error as DatabaseError
 
+from automate.lib.payloads import parse
 from automate.samples import unreadable_by_column
 
 METADATA = ipaddress.ip_network("169.254.169.254/32")
@@ -107,6 +108,38 @@ def _edge() -> Iterator[CheckMessage]:
             hint="It gives away the machine's credentials: name the networks that "
             "steps need, one by one.",
             id="automate.W009",
+        )
+
+
+@register("automate")
+def payloads(**_: Any) -> list[CheckMessage]:
+    """Where large payloads go."""
+    return list(_payloads())
+
+
+def _payloads() -> Iterator[CheckMessage]:
+    try:
+        kinds = [parse(url).kind for url in settings.PAYLOAD_STORES]
+        if not kinds:
+            raise ValueError("it names no store")
+    except ValueError as error:
+        yield Error(
+            f"AUTOMATE_PAYLOAD_STORE: {error}.",
+            hint="Leave it out to keep large payloads in the database.",
+            id="automate.E012",
+        )
+        kinds = []
+    if "memory" in kinds:
+        yield Error(
+            "AUTOMATE_PAYLOAD_STORE is memory, which ends with each process.",
+            hint="It is for tests: use database, files:///folder or s3://bucket.",
+            id="automate.E013",
+        )
+    if settings.INLINE_LIMIT < 0:
+        yield Error(
+            "AUTOMATE_INLINE_LIMIT is negative.",
+            hint="Set the bytes that stay in a row; 0 puts every body into the store.",
+            id="automate.E014",
         )
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core import checks
+from django.core.exceptions import ImproperlyConfigured
 from django.db import Error, connection
 from django.db.models import Count, DateTimeField, Min, Q
 from django.db.models.functions import Now
@@ -19,6 +20,9 @@ from django.utils import timezone
 
 from automate.health import missing_migrations
 from automate.lib.encryption import get_ring
+from automate.lib.ids import uuid7
+from automate.lib.payloads import PayloadError
+from automate.lib.payloads import get_ring as get_stores
 from automate.samples import take_all
 from runs.models import Job, Worker
 
@@ -55,7 +59,7 @@ def examine() -> Iterator[Finding]:
     if migrated.level == FAIL:
         return
     examinations: tuple[Callable[[], Iterator[Finding]], ...] = (
-        _clock, _keys, _workers, _queue,
+        _clock, _keys, _payloads, _workers, _queue,
     )  # fmt: skip
     for look in examinations:
         try:
@@ -182,6 +186,34 @@ def _keys() -> Iterator[Finding]:
     elif sound:
         text = f"{looked_at} sampled values are readable, under key {first}."
         yield Finding(OK, "keys", text)
+
+
+def _payloads() -> Iterator[Finding]:
+    """Whether each payload store outside the database answers, the first by a trip."""
+    try:
+        ring = get_stores()
+    except ImproperlyConfigured:
+        return  # the system checks say so
+    for store in ring:
+        if not store.external:
+            continue
+        try:
+            if store is ring.writer:
+                reference = store.put(b"doctor")
+                store.get(reference)
+                store.delete([reference])
+            else:
+                store.delete([uuid7()])
+        except PayloadError as error:
+            yield Finding(
+                FAIL,
+                "payloads",
+                f"{error}.",
+                "Correct AUTOMATE_PAYLOAD_STORE, or bring the store back: large "
+                "events are refused meanwhile, and steps wait for their payloads.",
+            )
+        else:
+            yield Finding(OK, "payloads", f"{store} answers.")
 
 
 def _workers() -> Iterator[Finding]:

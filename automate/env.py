@@ -14,6 +14,9 @@ from typing import Any
 from urllib.parse import quote
 
 import environ
+from django.core.exceptions import ImproperlyConfigured
+
+from automate.lib.filestore import storage_setting
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -79,7 +82,39 @@ SETTINGS: tuple[Setting, ...] = (
         [],
         "Origins (https://automate.example.com) whose forms are trusted.",
     ),
-    Setting("EMAIL_URL", str, "consolemail://", "Where mail is sent."),
+    Setting(
+        "EMAIL_URL",
+        str,
+        "consolemail://",
+        "The mail server: smtp://user:password@host:25, smtp+tls:// (STARTTLS, port "
+        "587) or smtp+ssl:// (465). The default prints mail.",
+        "E-mail",
+    ),
+    Setting(
+        "AUTOMATE_EMAIL_FROM",
+        str,
+        "",
+        "Sender of mail that names none: Automate <automate@example.com>. Empty: "
+        "automate at the host of AUTOMATE_PUBLIC_URL.",
+        "E-mail",
+    ),
+    Setting(
+        "AUTOMATE_FILES_URL",
+        str,
+        "",
+        "Where store_file steps write: file:///folder or "
+        "s3://bucket/prefix?endpoint=https://host:port&region=name. Empty: media/ in "
+        "AUTOMATE_VAR_DIR.",
+        "Files",
+    ),
+    Setting(
+        "AUTOMATE_FILES_PUBLIC_URL",
+        str,
+        "",
+        "The address under which these files are served, if they are: then the step's "
+        "output has a url.",
+        "Files",
+    ),
     Setting(
         "AUTOMATE_PUBLIC_URL",
         str,
@@ -114,6 +149,31 @@ SETTINGS: tuple[Setting, ...] = (
         1024 * 1024,
         "Largest response body, in bytes, that an HTTP step reads.",
         "Engine",
+    ),
+    Setting(
+        "AUTOMATE_MAX_ITEMS",
+        int,
+        10_000,
+        "Most items that one for_each step may loop over.",
+        "Engine",
+    ),
+    Setting(
+        "AUTOMATE_PAYLOAD_STORE",
+        list,
+        ["database"],
+        "Where bodies and outputs go that are too large for their row: database, "
+        "files (var/payloads), files:///shared/folder, or "
+        "s3://bucket/prefix?endpoint=https://host:port&region=name. Comma-separated "
+        "when it changed: the first is written to, all are read.",
+        "Payloads",
+    ),
+    Setting(
+        "AUTOMATE_INLINE_LIMIT",
+        int,
+        64 * 1024,
+        "Largest body, in bytes, that stays in its row. Outputs may have four times "
+        "as many.",
+        "Payloads",
     ),
     Setting("AUTOMATE_WORKERS", int, 4, "Worker processes of a cluster.", "Engine"),
     Setting(
@@ -225,5 +285,17 @@ def database(url: str) -> dict[str, Any]:
 
 
 def email() -> dict[str, Any]:
-    """Django's e-mail settings from EMAIL_URL."""
-    return dict(_env.email_url_config(read("EMAIL_URL")))
+    """Django's e-mail settings from EMAIL_URL; SMTP by our own backend."""
+    found = dict(_env.email_url_config(read("EMAIL_URL")))
+    if found["EMAIL_BACKEND"] == "django.core.mail.backends.smtp.EmailBackend":
+        found["EMAIL_BACKEND"] = "automate.lib.mail.Backend"
+    return found
+
+
+def files(usual: Path) -> dict[str, Any]:
+    """Django's storage of files from AUTOMATE_FILES_URL, else in the folder `usual`."""
+    try:
+        return storage_setting(read("AUTOMATE_FILES_URL"), usual)
+    except ValueError as error:
+        msg = f"AUTOMATE_FILES_URL: {error}"
+        raise ImproperlyConfigured(msg) from None

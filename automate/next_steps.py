@@ -17,7 +17,8 @@ from django.utils import timezone
 
 from automate.accounts.admin.scope import visible
 from automate.accounts.models import User
-from runs.models import Job, Run, Worker
+from runs.admin.wait_token import open_waits
+from runs.models import Campaign, Job, Run, WaitToken, Worker
 from runs.states import RunStatus
 from workflows.models import Trigger, Workflow
 
@@ -103,6 +104,8 @@ def _first_event(user: Person) -> Iterator[Step]:
 
 
 def _repair(user: Person) -> Iterator[Step]:
+    yield from _waits(user)
+    yield from _stopped(user)
     if not user.has_perm("runs.view_run"):
         return
     count = _count(_broken(user).exclude(_repaired()))
@@ -114,6 +117,30 @@ def _repair(user: Person) -> Iterator[Step]:
             "Look at them",
             urgent=True,
         )
+
+
+def _waits(user: Person) -> Iterator[Step]:
+    """Runs that go on when this person, or another one, has decided."""
+    if not user.has_perms(("runs.view_waittoken", "runs.answer_waittoken")):
+        return
+    tokens = visible(WaitToken.objects.all(), user, "run__workflow__team")
+    count = _count(open_waits(tokens).filter(kind=WaitToken.Kind.APPROVAL))
+    if count:
+        words = "1 run waits" if count == 1 else f"{_number(count)} runs wait"
+        yield Step(
+            f"{words} for a decision.", _list("runs_waittoken"), "Approve or reject"
+        )
+
+
+def _stopped(user: Person) -> Iterator[Step]:
+    """The latest of one's own campaigns, when it stopped by itself."""
+    if not isinstance(user, User) or not user.has_perm("runs.redrive_run"):
+        return
+    latest = Campaign.objects.filter(created_by=user).first()
+    if latest is not None and latest.status == Campaign.Status.STOPPED:
+        page = reverse("admin:runs_campaign_change", args=(latest.pk,))
+        text = f"Your campaign has stopped. {latest.reason}"
+        yield Step(text, page, "Look at it", urgent=True)
 
 
 def figures(user: Person) -> list[Figure]:

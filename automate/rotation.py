@@ -1,7 +1,11 @@
-"""Putting every encrypted value under the first key of the ring."""
+"""Putting every encrypted value under the first key of the ring.
+
+Also those in the payload store: one that several rows share is encrypted anew once.
+"""
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -23,6 +27,11 @@ from automate.lib.encryption import (
     key_id_of,
     stored_bytes,
 )
+from automate.lib.payloads import PayloadError
+from automate.lib.payloads import get_ring as get_stores
+from automate.lib.sealed import MARK, elsewhere, marker
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
@@ -49,6 +58,14 @@ def _rotate_column(
     model: type[Model], column: EncryptedField, batch: int
 ) -> ColumnReport:
     report = ColumnReport(column.context)
+    _rotate_values(model, column, batch, report)
+    _rotate_stored(model, column, batch, report)
+    return report
+
+
+def _rotate_values(
+    model: type[Model], column: EncryptedField, batch: int, report: ColumnReport
+) -> None:
     first = get_ring().key_ids[0].encode()
     rows = (
         model._base_manager.annotate(
@@ -57,6 +74,7 @@ def _rotate_column(
         )
         .filter(stored__isnull=False)
         .exclude(key_written_with=first)
+        .exclude(key_written_with=MARK)
         .order_by("pk")
         .values_list("pk", "stored")
     )
@@ -65,7 +83,6 @@ def _rotate_column(
         changes = list(_changes(found, column.context, report))
         report.rotated += repeat(partial(_write, model, column.name, changes))
         found = list(rows.filter(pk__gt=found[-1][0])[:batch])
-    return report
 
 
 def _changes(
@@ -82,6 +99,56 @@ def _changes(
             continue
         if fresh is not None:
             yield key, stored, fresh
+
+
+def _rotate_stored(
+    model: type[Model], column: EncryptedField, batch: int, report: ColumnReport
+) -> None:
+    """Those in the payload store: first the payload, then what the row says of it."""
+    first = get_ring().key_ids[0].encode()
+    rows = (
+        model._base_manager.annotate(
+            stored=stored_bytes(column.name),
+            mark=Substr(column.name, 1, len(MARK), output_field=BinaryField()),
+            sealed_with=Substr(
+                column.name, len(MARK) + 1, KEY_ID, output_field=BinaryField()
+            ),
+        )
+        .filter(mark=MARK)
+        .exclude(sealed_with=first)
+        .order_by("pk")
+        .values_list("pk", "stored")
+    )
+    found = list(rows[:batch])
+    while found:
+        changes = [
+            (key, bytes(value), fresh)
+            for key, value in found
+            if (fresh := _restored(bytes(value), column, report)) is not None
+        ]
+        report.rotated += repeat(partial(_write, model, column.name, changes))
+        found = list(rows.filter(pk__gt=found[-1][0])[:batch])
+
+
+def _restored(stored: bytes, column: EncryptedField, report: ColumnReport) -> Any:
+    """What the row shall say, its payload being under the first key now; or None."""
+    value, stores = elsewhere(stored, column), get_stores()
+    if value is None:
+        report.unreadable["unknown"] += 1
+        return None
+    try:
+        token = stores.get(value.store, value.reference)
+        fresh = get_ring().reencrypt(token, column.context_at(value.reference))
+        if fresh is not None:
+            stores.rewrite(value.store, value.reference, fresh)
+    except (UnknownKey, BadToken):
+        report.unreadable[value.key_id] += 1
+        return None
+    except PayloadError as error:
+        logger.warning("%s: %s", column.context, error)
+        report.unreadable[value.key_id] += 1
+        return None
+    return marker(get_ring().key_ids[0], value.store, value.reference, value.size)
 
 
 def _write(

@@ -75,6 +75,10 @@ DRAIN_MEMORY = env.read("AUTOMATE_DRAIN_MEMORY")
 RETENTION_DAYS = env.read("AUTOMATE_RETENTION_DAYS")
 MAX_BODY = env.read("AUTOMATE_MAX_BODY")
 MAX_RESPONSE = env.read("AUTOMATE_MAX_RESPONSE")
+MAX_ITEMS = env.read("AUTOMATE_MAX_ITEMS")
+PAYLOAD_STORES = env.read("AUTOMATE_PAYLOAD_STORE")
+INLINE_LIMIT = env.read("AUTOMATE_INLINE_LIMIT")
+INLINE_OUTPUT_LIMIT = 4 * INLINE_LIMIT
 ALLOWED_NETWORKS = [
     ipaddress.ip_network(item) for item in env.read("AUTOMATE_ALLOWED_NETWORKS")
 ]
@@ -168,13 +172,16 @@ USE_I18N = True
 STATIC_URL = "/static/"
 STATIC_ROOT = VAR_DIR / "static"
 STORAGES = {
-    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "default": env.files(VAR_DIR / "media"),
     "staticfiles": {
         "BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"
     },
 }
 MEDIA_ROOT = VAR_DIR / "media"
+FILES_PUBLIC_URL = env.read("AUTOMATE_FILES_PUBLIC_URL").rstrip("/")
 vars().update(env.email())
+DEFAULT_FROM_EMAIL = env.read("AUTOMATE_EMAIL_FROM") or f"automate@{PUBLIC_HOST}"
+SERVER_EMAIL = DEFAULT_FROM_EMAIL
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [

@@ -13,13 +13,14 @@ import multiprocessing
 import os
 import signal
 import sys
+import threading
 from collections.abc import Callable
 from http.client import HTTPConnection
 from typing import Any
 from urllib.parse import urlsplit
 
 BACKLOG = 1024
-BACKPRESSURE = 128  # requests that a process has in work or in its queue
+BACKPRESSURE = 1024  # connections of a process, those of waiting senders included
 # Of each database session, in milliseconds: a page that takes longer has failed.
 SESSION = {
     "statement_timeout": 30_000,
@@ -49,7 +50,17 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--port", type=int, default=8000, help="default: %(default)s")
     parser.add_argument("--workers", type=int, help="processes; default: AUTOMATE_WEB")
     parser.add_argument(
-        "--threads", type=int, default=8, help="per process; default: %(default)s"
+        "--threads",
+        type=int,
+        default=8,
+        help="requests at work at once in a process; default: %(default)s",
+    )
+    parser.add_argument(
+        "--waiting",
+        type=int,
+        default=100,
+        help="requests of a process that may wait for a run's answer besides; "
+        "default: %(default)s",
     )
     parser.add_argument(
         "--probe", action="store_true", help="only ask whether a server here is ready"
@@ -104,11 +115,17 @@ def serve(
     from granian.log import LogLevels
     from granian.server import Server
 
+    from automate.lib.places import Places
+    from runs.services.waiting import room
+
     main_process = os.getpid()
+    room.capacity = options.waiting
+    served = Places(options.threads).serve(application)
 
     def in_worker() -> Callable[..., Any]:
         _die_with(main_process)
-        return application
+        _when_stopped(room.close)
+        return served
 
     Server(
         "automate.wsgi:application",
@@ -116,7 +133,8 @@ def serve(
         port=options.port,
         interface=Interfaces.WSGI,
         workers=workers,
-        blocking_threads=options.threads,
+        # At most half of them may wait. They are made when they are needed.
+        blocking_threads=options.waiting + max(options.waiting, options.threads),
         backlog=BACKLOG,
         backpressure=BACKPRESSURE,
         websockets=False,
@@ -127,6 +145,22 @@ def serve(
         log_access=False,
         workers_kill_timeout=KILL_AFTER,
     ).serve(target_loader=in_worker, wrap_loader=False)
+
+
+def _when_stopped(work: Callable[[], None]) -> None:
+    """Have `work` done when this process gets a signal, beside what granian does.
+
+    Requests that wait would else hold up the end until they are killed.
+    """
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+
+    def watch() -> None:
+        os.read(reader, 1)
+        work()
+
+    threading.Thread(target=watch, name="stop", daemon=True).start()
 
 
 def _die_with(main_process: int) -> None:

@@ -13,14 +13,20 @@ import os
 import platform
 import sys
 import tempfile
+from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from benchmarks import floor, seed
+from benchmarks import floor, seed, workloads
+from benchmarks.answers import w10
+from benchmarks.crowds import w6, w7, w8
 from benchmarks.processes import Site, running
-from benchmarks.workloads import WORKLOADS, take
+from benchmarks.workloads import take
 
+WORKLOADS: dict[str, Callable[..., Any]] = {
+    **workloads.WORKLOADS, "w6": w6, "w7": w7, "w8": w8, "w10": w10,
+}  # fmt: skip
 PACKAGES = ("django", "djangorestframework", "django-q2", "psycopg", "granian")
 QUICK: dict[str, dict[str, Any]] = {
     "w1": {"events": 1000},
@@ -28,7 +34,11 @@ QUICK: dict[str, dict[str, Any]] = {
     "w3": {"seconds": 5},
     "w4": {"events": 200},
     "w5": {"seconds": 5},
+    "w6": {"runs": 10},
+    "w7": {"items": 200, "runs": 1},
+    "w8": {"burst": 2000},
     "w9": {"events": 1000, "rows": 20_000},
+    "w10": {"seconds": 5},
 }
 
 

@@ -36,8 +36,6 @@ def set_up(environment: dict[str, str]) -> None:
 
 def hook(name: str, urls: list[str], *, limit: int | None = None) -> Hook:
     """A line of HTTP steps, one a URL, behind a GitHub-signed webhook."""
-    from workflows.models import Trigger, Workflow, WorkflowVersion
-
     nodes = [
         {
             "id": f"step-{index}",
@@ -47,10 +45,38 @@ def hook(name: str, urls: list[str], *, limit: int | None = None) -> Hook:
         }
         for index, url in enumerate(urls, 1)
     ]
-    connections = [
-        {"from": before["id"], "to": after["id"], "on": "success"}
-        for before, after in pairwise(nodes)
+    return published(name, nodes, limit=limit)
+
+
+def waited(name: str, seconds: float) -> Hook:
+    """Responds after so many seconds; its senders wait half as long again."""
+    nodes = [
+        {"id": "pause", "type": "delay", "config": {"duration": seconds}},
+        {
+            "id": "answer",
+            "type": "respond",
+            "config": {"body": {"n": "{{ trigger.payload.n }}"}},
+        },
     ]
+    return published(name, nodes, response_mode="wait", response_timeout=seconds * 1.5)
+
+
+def published(
+    name: str,
+    nodes: list[dict[str, Any]],
+    *,
+    limit: int | None = None,
+    connections: list[dict[str, str]] | None = None,
+    **config: Any,
+) -> Hook:
+    """These steps behind a webhook with this config; in a line unless connected."""
+    from workflows.models import Trigger, Workflow, WorkflowVersion
+
+    if connections is None:
+        connections = [
+            {"from": before["id"], "to": after["id"], "on": "success"}
+            for before, after in pairwise(nodes)
+        ]
     definition: dict[str, Any] = {"nodes": nodes, "connections": connections}
     workflow = Workflow.objects.create(
         slug=name, name=name, definition=definition, max_concurrent_runs=limit
@@ -63,7 +89,7 @@ def hook(name: str, urls: list[str], *, limit: int | None = None) -> Hook:
     trigger = Trigger.objects.create(
         workflow=workflow,
         kind="webhook",
-        config={"scheme": "github"},
+        config={"scheme": "github", **config},
         secret=SECRET.decode(),
     )
     return Hook(workflow.pk, version.pk, f"/v1/webhooks/{trigger.key}")
@@ -112,6 +138,15 @@ def unfinished(target: Hook) -> int:
     from runs.models import Job
 
     return Job.objects.filter(workflow_id=target.workflow_id).count()
+
+
+def durations(target: Hook) -> list[float]:
+    """Seconds from accept to end of this workflow's ended runs, in their order."""
+    from runs.models import Run
+
+    runs = Run.objects.filter(workflow_id=target.workflow_id, finished_at__isnull=False)
+    rows = runs.order_by("id").values_list("created_at", "finished_at")
+    return [(end - begin).total_seconds() for begin, end in rows if end is not None]
 
 
 def ends(target: Hook) -> tuple[int, int, float]:

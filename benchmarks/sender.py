@@ -47,6 +47,15 @@ async def _post(
     return head.split(b" ", 2)[1] + b" " + body
 
 
+async def posted(port: int, data: bytes) -> tuple[str, float]:
+    """Status and seconds of one request, alone on its connection."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    begin = time.monotonic()
+    answer = await _post(reader, writer, data)
+    writer.close()
+    return answer.split(b" ", 1)[0].decode(), time.monotonic() - begin
+
+
 async def closed_loop(
     port: int, path: str, numbers: range, connections: int = 64
 ) -> Sent:

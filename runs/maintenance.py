@@ -14,12 +14,15 @@ from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
 from automate.lib.database import repeat, write_transaction
-from runs.models import IdempotencyKey, Run, Worker
+from runs import payloads
+from runs.models import Firing, IdempotencyKey, Run, Worker
 from workflows.models import Workflow
 
 # Small enough that other writers wait for milliseconds, not seconds.
 BATCH = 200
 WORKER_IS_GONE = timedelta(hours=1)
+# However short the retention: what has fired must be known when it seems due again.
+FIRINGS_STAY = timedelta(days=7)
 
 Old = Callable[[datetime], Iterator[models.QuerySet[Any]]]
 _kinds: dict[str, Old] = {}
@@ -38,12 +41,16 @@ def purges(name: str) -> Callable[[Old], Old]:
 def purge(*, dry_run: bool = False, now: datetime | None = None) -> dict[str, int]:
     """Delete what has passed its retention, in batches; how many rows of each kind.
 
-    A dry run only counts. The audit is kept. Two purges at once disturb each other
+    A dry run only counts, also the runs that stay for the sake of others that stem
+    from them. The audit is kept. Two purges at once disturb each other
     no more than any two writers.
     """
     now = now or timezone.now()
     count = models.QuerySet.count if dry_run else _delete
-    return {name: sum(count(rows) for rows in old(now)) for name, old in _kinds.items()}
+    gone = {name: sum(count(rows) for rows in old(now)) for name, old in _kinds.items()}
+    while not dry_run and (more := sum(_delete(rows) for rows in _old_runs(now))):
+        gone["runs"] += more  # of other workflows than those that stemmed from them
+    return {**gone, "orphaned_payloads": payloads.collect(now, dry_run=dry_run)}
 
 
 def site_cutoff(now: datetime) -> datetime:
@@ -61,6 +68,8 @@ def _before(now: datetime, days: int) -> datetime:
 def _delete(rows: models.QuerySet[Any]) -> int:
     """Delete them batch by batch, each in a transaction of its own."""
     total = 0
+    if rows.model is Run:
+        rows = rows.filter(_nothing_stems_from_it())
     while ids := list(rows.values_list("pk", flat=True)[:BATCH]):
         repeat(partial(_delete_batch, rows, ids))
         total += len(ids)
@@ -69,7 +78,9 @@ def _delete(rows: models.QuerySet[Any]) -> int:
 
 def _delete_batch(rows: models.QuerySet[Any], ids: list[Any]) -> None:
     with write_transaction():
+        used = payloads.used_by(ids) if rows.model is Run else set()
         rows.model._base_manager.filter(pk__in=ids).delete()
+        payloads.release(used)
 
 
 @purges("runs")
@@ -84,15 +95,35 @@ def _old_runs(now: datetime) -> Iterator[models.QuerySet[Run]]:
 
 
 def _ended(cutoff: datetime, where: Q) -> models.QuerySet[Run]:
-    # A run stays as long as a redrive of it is under way: its story begins there.
-    replays = Run.objects.unfinished().filter(replay_of=OuterRef("pk"))
+    # A run stays as long as its result is still to be collected.
+    parents = Run.objects.unfinished().filter(pk=OuterRef("parent"))
     runs = Run.objects.filter(where, finished_at__lt=cutoff)
-    return runs.filter(~Exists(replays)).order_by("finished_at")
+    return runs.filter(~Exists(parents)).order_by("finished_at")
+
+
+def _nothing_stems_from_it() -> Q:
+    """No redrive of the run and no run below it is left, finished or not.
+
+    Those read what lies in it (a redrive its children, an item the steps around it),
+    and their readers are not to see its secrets. So they go first. Three probes of
+    indexes, however many there are.
+    """
+    links = ("root_run", "parent", "replay_of")
+    return ~Q(
+        *[Exists(Run.objects.filter(**{n: OuterRef("pk")})) for n in links],
+        _connector=Q.OR,
+    )
 
 
 @purges("idempotency_keys")
 def _expired_keys(now: datetime) -> Iterator[models.QuerySet[IdempotencyKey]]:
     yield IdempotencyKey.objects.filter(expires_at__lte=now)
+
+
+@purges("firings")
+def _old_firings(now: datetime) -> Iterator[models.QuerySet[Firing]]:
+    cutoff = min(site_cutoff(now), now - FIRINGS_STAY)
+    yield Firing.objects.filter(scheduled_for__lt=cutoff).order_by("scheduled_for")
 
 
 @purges("workers")

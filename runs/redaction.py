@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
+from uuid import UUID
 
 from django.db.models import Q
 
 from automate.lib.encryption import is_readable
 from automate.lib.redaction import Redactor
-from runs.models import DeliveryAttempt, Run, RunLog, StepRun
+from runs.addresses import hidden_parts, names_in
+from runs.models import DeliveryAttempt, Run, RunLog, StepRun, WaitToken
 from workflows import expressions
+from workflows.actions.base import all_actions
+from workflows.definition import node_ids, own_config, walk_nodes
 from workflows.models import Connection, Secret, WorkflowVersion
 
 # Texts that were redacted when they were stored. Readers get them through the run's
@@ -19,6 +23,7 @@ STORED: Mapping[type, tuple[str, ...]] = {
     Run: ("error_message",),
     StepRun: ("input", "error_message"),
     RunLog: ("message", "metadata"),
+    WaitToken: ("details", "comment"),
     DeliveryAttempt: (
         "url", "request_headers", "request_body", "response_headers", "response_body",
         "error_message",
@@ -39,47 +44,78 @@ def values_of(row: Secret | Connection) -> frozenset[str]:
 
 
 def hidden_from_readers(run: Run) -> frozenset[str]:
-    """The values of each secret and connection that the run may use.
+    """The values of each secret and connection that the run may use, and its addresses.
 
     Also of those that the runs before it could use, whose outputs a redrive takes
-    over. Takes two queries where any are named, one more for a redrive, and those for
+    over, and of those above and below it, which get outputs of each other. Takes two
+    queries where any are named, one more for a run with such relatives, and those for
     the run's workflow and version unless they are there.
     """
+    definitions = [run.version.definition]
+    teams = {run.workflow.team_id}
+    root = run.root_run_id
+    if root is None and _calls(run.version.definition):
+        root = run.pk
+    if root is not None:
+        family = Run.objects.filter(Q(pk=root) | Q(root_run=root))
+        others = family.exclude(version=run.version_id).values("version")
+        for definition, team in _versions(Q(pk__in=others)):
+            definitions.append(definition)
+            teams.add(team)
+    hidden, urls = _values(definitions, teams)
+    parts = hidden_parts(filter(None, (run.pk, run.parent_id)), urls)
+    return hidden.union(parts)
+
+
+def hidden_in(versions: Iterable[UUID]) -> frozenset[str]:
+    """The values of each secret and connection that these versions name.
+
+    One query, and two where any are named.
+    """
+    found = list(_versions(Q(pk__in=list(versions))))
+    return _values([item for item, _ in found], {team for _, team in found})[0]
+
+
+def _versions(which: Q) -> Iterator[tuple[Mapping[str, Any], UUID | None]]:
+    rows = WorkflowVersion.objects.filter(which)
+    yield from rows.values_list("definition", "workflow__team")
+
+
+def _calls(definition: Mapping[str, Any]) -> bool:
+    kinds = {item.node["type"] for item in walk_nodes(definition)}
+    return any(action.calls for kind, action in all_actions().items() if kind in kinds)
+
+
+def _values(
+    definitions: Iterable[Mapping[str, Any]], teams: Collection[UUID | None]
+) -> tuple[frozenset[str], set[str]]:
+    """What these definitions may use, and the steps whose addresses they name."""
     secrets: set[str] = set()
     links: set[str] = set()
-    for definition in _definitions(run):
-        nodes = definition.get("nodes", [])
-        ids = frozenset(node["id"] for node in nodes)
-        for node in nodes:
-            config = node.get("config") or {}
-            secrets |= _secrets(config, ids)
+    urls: set[str] = set()
+    for definition in definitions:
+        ids = node_ids(definition)
+        for item in walk_nodes(definition):
+            config = own_config(item.node) or {}
+            paths = _references(config, ids)
+            secrets |= {path[1] for path in paths if path[0] == "secrets" and path[1:]}
+            urls |= names_in(paths)
             links.add(str(config.get("connection") or ""))
     links.discard("")
-    may_use = Q(team=None) | Q(team=run.workflow.team_id)
+    may_use = Q(team=None) | Q(team__in=[team for team in teams if team is not None])
     rows: list[Secret | Connection] = []
     if secrets:
         rows += Secret.objects.filter(may_use, name__in=secrets)
     if links:
         rows += Connection.objects.filter(may_use, name__in=links)
-    return frozenset().union(*map(values_of, rows))
+    return frozenset().union(*map(values_of, rows)), urls
 
 
-def _definitions(run: Run) -> Iterator[Mapping[str, Any]]:
-    yield run.version.definition
-    root = run.root_run_id
-    if root is not None:
-        family = Run.objects.filter(Q(pk=root) | Q(root_run=root))
-        versions = WorkflowVersion.objects.filter(pk__in=family.values("version"))
-        others = versions.exclude(pk=run.version_id)
-        yield from others.values_list("definition", flat=True)
-
-
-def _secrets(config: Any, ids: frozenset[str]) -> set[str]:
+def _references(config: Any, ids: frozenset[str]) -> Collection[tuple[str, ...]]:
     try:
-        paths = expressions.references(config, ids)
+        return expressions.references(config, ids)
     except expressions.TemplateError:
-        return set()  # of a version that runs nothing
-    return {path[1] for path in paths if path[0] == "secrets" and path[1:]}
+        return ()  # of a version that runs nothing
 
 
 def redactor_for(run: Run) -> Redactor:

@@ -18,6 +18,7 @@ from django_q.signals import post_execute, post_execute_in_worker, pre_execute
 from automate.lib.database import tune_sessions
 from runs.engine import pulse, seats
 from runs.engine.drain import SLICE, Drain, Reason
+from runs.services.chores import all_chores
 
 logger = logging.getLogger(__name__)
 
@@ -64,6 +65,7 @@ def _sit(seat: int) -> str:
         seat=seat,
         stopping=stopping,
         slice_seconds=SLICE if guarded else UNGUARDED_SLICE,
+        chores=all_chores(),
     )
     before = signal.signal(signal.SIGTERM, lambda *_: engine.stop())
     try:

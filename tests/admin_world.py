@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from automate.accounts import audit
 from automate.accounts.models import ApiKey, Team, User
-from runs.models import Run, RunLog, Worker
+from runs.models import Campaign, CampaignRun, Run, RunLog, WaitToken, Worker
 from tests.makers import make_attempt, make_job, make_run, make_step, make_user
 from webhooks.models import InboundEvent
 from workflows import services
@@ -113,6 +113,25 @@ def waiting_run(workflow: Workflow) -> Run:
     return run
 
 
+def asking_run(workflow: Workflow, **details: Any) -> Run:
+    """A run whose step waits for an approval."""
+    run = make_run(workflow, status="running", payload={"order": 3})
+    until = timezone.now() + timedelta(hours=1)
+    make_step(
+        run, "ask", kind="approval", status="waiting", waiting_for="signal",
+        due_at=until,
+    )  # fmt: skip
+    make_job(run, due_in=3600)
+    WaitToken.objects.create(
+        run=run,
+        node_id="ask",
+        kind="approval",
+        details={"message": "Ship it?", "details": None, "approvers": [], **details},
+        expires_at=until,
+    )
+    return run
+
+
 def world(rows: int = 3) -> Workflow:
     """So many rows behind every list of the admin; the workflow of the runs."""
     user = boss()
@@ -139,6 +158,9 @@ def world(rows: int = 3) -> Workflow:
         Worker.objects.create(kind="drain", host="h", pid=number, threads=8)
         first = broken_run(workflow, trigger=trigger)
         broken_run(workflow, trigger=trigger, replay_of=first, root_run=first)
+        asking_run(workflow)
+        campaign = Campaign.objects.create(filter={"workflow": "orders"}, total=1)
+        CampaignRun.objects.create(campaign=campaign, run=first)
     waiting_run(workflow)
     _background(rows)
     return workflow

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import pytest
 from django.conf import settings
 from django.db import connection
+from django.db.backends.postgresql.operations import DatabaseOperations
 from pytest_django import DjangoDbBlocker
 
 DATABASE_FIXTURES = {
@@ -52,20 +54,55 @@ def pytest_report_header() -> str:
     return f"database: {settings.DATABASES['default']['ENGINE'].rpartition('.')[2]}"
 
 
+def emptied(operations: DatabaseOperations, tables: Sequence[str]) -> list[str]:
+    """Statements that empty all tables, as TRUNCATE does and several times as quickly.
+
+    They wait for whoever still writes, and a few rows are deleted sooner than the files
+    of all tables and indexes are made anew. Sequences go on.
+    """
+    names = [operations.quote_name(table) for table in tables]
+    if not names:
+        return []
+    lock = f"LOCK TABLE {', '.join(names)} IN ACCESS EXCLUSIVE MODE"
+    return [lock, *(f"DELETE FROM {name}" for name in names)]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def quick_flush() -> Iterator[None]:
+    """Tests with transactions of their own end sooner on PostgreSQL."""
+
+    def sql_flush(
+        self: DatabaseOperations, style: Any, tables: Sequence[str], **options: Any
+    ) -> list[str]:
+        return emptied(self, tables)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(DatabaseOperations, "sql_flush", sql_flush)
+        yield
+
+
 @pytest.fixture(scope="session")
 def django_db_setup(
-    django_db_setup: None, django_db_blocker: DjangoDbBlocker
+    request: pytest.FixtureRequest,
+    django_db_setup: None,
+    django_db_blocker: DjangoDbBlocker,
 ) -> Iterator[None]:
     """pytest-django's, and at the end no session that would keep the database.
 
-    The thread that sends wake-ups has a connection for as long as its process lives.
+    The threads that send wake-ups and hear answers have connections for as long as
+    their process lives, and make new ones; so new ones are refused first.
     """
     yield
-    if not settings.SQLITE:
-        with django_db_blocker.unblock(), connection.cursor() as cursor:
+    if not settings.SQLITE and not request.config.getoption("reuse_db"):
+        connection.close()
+        name = connection.settings_dict["NAME"]
+        quoted = connection.ops.quote_name(name)
+        with django_db_blocker.unblock(), connection._nodb_cursor() as cursor:
+            cursor.execute(f"ALTER DATABASE {quoted} ALLOW_CONNECTIONS false")
             cursor.execute(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
-                "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+                "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity "
+                "WHERE datname = %s",
+                [name],
             )
 
 

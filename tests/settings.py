@@ -35,6 +35,8 @@ from automate.settings import STATIC_ROOT, STORAGES  # noqa: E402
 STATIC_ROOT.mkdir()
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
+# Drains in threads measure the whole test process, which grows with each test.
+DRAIN_MEMORY = 64 * 1024
 # Pages render without `collectstatic`, which tests do not run.
 WHITENOISE_AUTOREFRESH = True
 STORAGES = {

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import logging
+from functools import partial
+from uuid import UUID
 
 from django.db import IntegrityError, InterfaceError, OperationalError
 
-from automate.lib import jsonio
 from automate.lib.clock import Clock, SystemClock
 from automate.lib.errors import Code
-from automate.lib.jsonio import storable_text
-from runs.services import Accepted, Dedupe, Event, Target, accept
+from automate.lib.payloads import PayloadStoreAway
+from runs.services import Accepted, Dedupe, Event, Target, accept, key_of
+from runs.services.search import read_keys
 from webhooks.answers import (
     Answer,
     Filtered,
@@ -25,11 +27,12 @@ from webhooks.gates import GATES, scope_for
 from webhooks.headers import traceparent
 from webhooks.idempotency import dedupe_of
 from webhooks.record import keep, tally
+from webhooks.waiting import kept_waiting
 from workflows import expressions
+from workflows.triggers.webhook import longest_wait
 
 logger = logging.getLogger(__name__)
 
-LONGEST_SEARCH_KEY = 200
 _clock = SystemClock()
 
 
@@ -44,7 +47,12 @@ def receive(incoming: Incoming, clock: Clock = _clock) -> Answer:
     except Filtered as error:
         keep(arrival.rejected(Reason.FILTERED, 200, error.detail))
         return filtered(error.by)
-    except (OperationalError, InterfaceError, IntegrityError) as error:
+    except (
+        OperationalError,
+        InterfaceError,
+        IntegrityError,
+        PayloadStoreAway,
+    ) as error:
         # IntegrityError: the trigger was deleted while its event came in.
         logger.warning("an event could not be stored: %s", error)
         return unavailable(str(error)).answer(arrival.header("accept"))
@@ -53,14 +61,28 @@ def receive(incoming: Incoming, clock: Clock = _clock) -> Answer:
 def _pass_gates(arrival: Arrival) -> Answer:
     for gate in GATES:
         gate(arrival)
+    seconds = longest_wait(arrival.entry.config)
+    if seconds:
+        return kept_waiting(partial(_accept, arrival), seconds)
+    outcome = _accept(arrival)
+    return accepted(outcome.run_id, duplicate=outcome.duplicate)
+
+
+def _accept(arrival: Arrival, awaited_as: UUID | None = None) -> Accepted:
     dedupe = _identity(arrival)
     outcome = accept(
-        _target(arrival), _event(arrival), dedupe, search_keys=_search_keys(arrival)
+        _target(arrival),
+        _event(arrival),
+        dedupe,
+        search_keys=_search_keys(arrival),
+        awaited_as=awaited_as,
     )
-    return _answer(arrival, outcome)
+    _note(arrival, outcome)
+    return outcome
 
 
-def _answer(arrival: Arrival, outcome: Accepted) -> Answer:
+def _note(arrival: Arrival, outcome: Accepted) -> None:
+    """Keep what did not become a run. Raises TurnedAway for a reused key."""
     if outcome.conflict:
         raise TurnedAway(
             Reason.KEY_REUSED,
@@ -71,7 +93,6 @@ def _answer(arrival: Arrival, outcome: Accepted) -> Answer:
         )
     if outcome.duplicate:
         keep(arrival.rejected(Reason.DUPLICATE, 200, first_run_id=outcome.run_id))
-    return accepted(outcome.run_id, duplicate=outcome.duplicate)
 
 
 def _record(arrival: Arrival, error: TurnedAway) -> None:
@@ -114,7 +135,25 @@ def _target(arrival: Arrival) -> Target:
         run_timeout=entry.run_timeout,
         trigger_id=entry.trigger_id,
         start=entry.start,
+        priority=entry.priority,
+        exclusive_key=_exclusive_key(arrival),
     )
+
+
+def _exclusive_key(arrival: Arrival) -> str:
+    source = arrival.entry.exclusive
+    if not source:
+        return ""
+    try:
+        return key_of(source, scope_for(arrival, source))
+    except expressions.ExpressionError as error:
+        raise TurnedAway(
+            Reason.MALFORMED,
+            400,
+            Code.MALFORMED,
+            f"The event's exclusive key cannot be told: {error}.",
+            errors=[("exclusive", str(error))],
+        ) from None
 
 
 def _event(arrival: Arrival) -> Event:
@@ -131,14 +170,4 @@ def _event(arrival: Arrival) -> Event:
 
 def _search_keys(arrival: Arrival) -> dict[str, str]:
     """The workflow's search keys that this event has, as texts."""
-    found: dict[str, str] = {}
-    for name, source in arrival.entry.search_keys.items():
-        try:
-            value = expressions.render(source, scope_for(arrival, source))
-        except expressions.ExpressionError as error:
-            logger.info("search key %s: %s", name, error)
-            continue
-        if value is not None:
-            text = value if isinstance(value, str) else jsonio.dumps(value)
-            found[name] = storable_text(text)[:LONGEST_SEARCH_KEY]
-    return found
+    return read_keys(arrival.entry.search_keys, partial(scope_for, arrival))

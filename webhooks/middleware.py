@@ -8,7 +8,6 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
 from webhooks.urls import PREFIXES
-from webhooks.views import WebhookView
 
 
 class EdgeFirst:
@@ -20,11 +19,10 @@ class EdgeFirst:
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self._get_response = get_response
-        self._view = WebhookView.as_view()
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         path = request.path_info
-        for prefix in PREFIXES:
+        for prefix, view in PREFIXES:
             if path.startswith(prefix):
-                return self._view(request, address=path[len(prefix) :])
+                return view(request, address=path[len(prefix) :])
         return self._get_response(request)

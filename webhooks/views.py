@@ -9,6 +9,9 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from rest_framework.views import APIView
 
+from automate.lib.errors import JSON
+from webhooks import resume
+from webhooks.answers import Answer
 from webhooks.arrival import Incoming
 from webhooks.inbound import receive
 
@@ -27,6 +30,10 @@ class WebhookView(APIView):
     parser_classes = ()
     schema = None
 
+    def answer(self, incoming: Incoming) -> Answer:
+        """What this address says to a request."""
+        return receive(incoming)
+
     def dispatch(
         self, request: HttpRequest, *_args: Any, **kwargs: Any
     ) -> HttpResponseBase:
@@ -38,14 +45,27 @@ class WebhookView(APIView):
             # Not by the Host header: behind a proxy the sender used another name.
             url=settings.PUBLIC_URL + request.get_full_path(),
         )
-        answer = receive(incoming)
-        return HttpResponse(
+        answer = self.answer(incoming)
+        response = HttpResponse(
             answer.body,
             status=answer.status,
-            content_type=answer.content_type,
+            content_type=answer.content_type or JSON,
             headers={
                 **dict(answer.headers),
                 "Content-Length": str(len(answer.body)),
                 "X-Content-Type-Options": "nosniff",
             },
         )
+        if not answer.content_type:  # there is no content
+            del response["Content-Type"]
+        if answer.status == 204:  # RFC 9110, section 8.6
+            del response["Content-Length"]
+        return response
+
+
+class ResumeView(WebhookView):
+    """The addresses of steps that wait for an answer."""
+
+    def answer(self, incoming: Incoming) -> Answer:
+        """What the step's address says to a request."""
+        return resume.receive(incoming)

@@ -11,6 +11,14 @@ _NUMBER = r"(\d{1,15}(?:\.\d{1,9})?)"
 _PATTERN = re.compile(
     "".join(rf"(?:{_NUMBER}\s*{unit}\s*)?" for unit in _SECONDS), re.ASCII
 )
+# The same for a JSON Schema, in any case and with space around: a plain number, or
+# units from large to small of which there is one at least.
+_UNIT = r"(?:[0-9]{1,15}(?:\.[0-9]{1,9})?[ \t\n\r\f\v]*%s[ \t\n\r\f\v]*)?"
+TEXT_PATTERN = (
+    r"^\s*(?=[0-9])(?:[0-9]{1,15}(?:\.[0-9]{1,9})?|"
+    + "".join(_UNIT % unit for unit in ("[dD]", "[hH]", "[mM]", "[sS]", "[mM][sS]"))
+    + r")\s*$"
+)
 _PLAIN = re.compile(_NUMBER, re.ASCII)
 _HELP = 'use seconds (30, 2.5) or a text such as "500ms", "5m", "1h30m" or "2d"'
 

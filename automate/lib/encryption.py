@@ -13,9 +13,9 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -30,6 +30,8 @@ from django.db.models.lookups import Exact
 from django_cryptography.fields import EncryptedMixin
 
 from automate.lib import jsonio
+from automate.lib.sealed import Elsewhere, elsewhere
+from automate.lib.sealed import Unreadable as Unreadable
 
 NONCE = 12
 KEY_ID = 8
@@ -50,20 +52,17 @@ class BadToken(Exception):
     """A stored value is damaged, or was written for another column."""
 
 
-@dataclass(frozen=True, slots=True)
-class Unreadable:
-    """Stands for a value that cannot be decrypted; saved, it keeps its stored bytes."""
-
-    key_id: str
-    stored: bytes = field(repr=False)
-
-    def __str__(self) -> str:
-        return f"unreadable (key {self.key_id or 'unknown'})"
-
-
 def is_readable(value: object) -> bool:
-    """Whether an encrypted field's value could be decrypted (None could)."""
+    """Whether an encrypted field's value could be decrypted (None could).
+
+    One that is in the payload store is not readable before it was fetched.
+    """
     return not isinstance(value, Unreadable)
+
+
+def may_be_copied(value: object) -> bool:
+    """Whether another row of the column can take this value over: as it is, unread."""
+    return is_readable(value) or isinstance(value, Elsewhere)
 
 
 def key_id_of(stored: bytes) -> str:
@@ -240,8 +239,27 @@ class EncryptedField(_Mixin):
         try:
             plain = get_ring().decrypt(stored, self.context)
         except (UnknownKey, BadToken):
-            return Unreadable(key_id_of(stored), stored)
+            return elsewhere(stored, self) or Unreadable(key_id_of(stored), stored)
         return self._from_bytes(plain)
+
+    def plain_bytes(self, value: Any) -> bytes:
+        """The bytes that are encrypted for this value, which is not None."""
+        return self._to_bytes(value)
+
+    def seal(self, plain: bytes, reference: UUID) -> bytes:
+        """These plain bytes as the payload store keeps them under this reference."""
+        return get_ring().encrypt(plain, self.context_at(reference))
+
+    def unseal(self, token: bytes, reference: UUID) -> Any:
+        """The value that `seal` hid. Raises UnknownKey or BadToken."""
+        return self._from_bytes(get_ring().decrypt(token, self.context_at(reference)))
+
+    def context_at(self, reference: UUID) -> str:
+        """What a stored payload is bound to: its column and its own reference.
+
+        So one that was swapped for another in the store does not decrypt.
+        """
+        return f"{self.context}@{reference.hex}"
 
     def value_to_string(self, obj: models.Model) -> str:
         """The stored form in base64: fixtures hold no plaintext."""

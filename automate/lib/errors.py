@@ -1,4 +1,4 @@
-"""The site's error format (DESIGN.md's API section): one shape for every refusal."""
+"""The site's error format (docs/api-contracts.md): one shape for every refusal."""
 
 from __future__ import annotations
 
@@ -29,6 +29,7 @@ class Code(StrEnum):
     NOT_FOUND = "NOT_FOUND"
     PRECONDITION_FAILED = "PRECONDITION_FAILED"
     RATE_LIMITED = "RATE_LIMITED"
+    RUN_FAILED = "RUN_FAILED"
     UNAUTHORIZED = "UNAUTHORIZED"
     UNAVAILABLE = "UNAVAILABLE"
     UNSUPPORTED_ENCODING = "UNSUPPORTED_ENCODING"

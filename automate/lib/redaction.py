@@ -55,6 +55,12 @@ _ATOM = re.compile(
     r'|[^\s,}\]"\\]++',
     re.DOTALL,
 )
+# The signature in the address of a step that waits: whoever reads it may answer.
+_SLASH = r"(?:\\{0,7}/|%(?:25){0,2}2[fF])"
+_ADDRESS = re.compile(
+    rf"(v1{_SLASH}resume{_SLASH}[0-9a-f-]{{36}}{_SLASH}[\w-]{{1,100}}{_SLASH})"
+    r"[a-z2-7]{32}(?![a-z2-7])"
+)
 _KEPT_ATOMS = frozenset({"null", "true", "false", '""'})
 
 
@@ -75,6 +81,8 @@ def _usually_redacted(name: str) -> bool:
 
 class Redactor:
     """Replaces secrets by "[redacted]": given values, and what sensitive names hold.
+
+    Also the signatures in addresses at which steps that wait are answered.
 
     Values of fewer than 4 characters are not searched for. `names` are redacted in
     addition to the usual ones. Whatever comes out is storable (`jsonio.storable`).
@@ -150,7 +158,9 @@ class Redactor:
         return bodies.cut(self.text(text, content_type), limit)
 
     def _by_value(self, text: str) -> str:
-        return self._finder.replace(text, REDACTED) if self._values else text
+        if self._values:
+            text = self._finder.replace(text, REDACTED)
+        return _ADDRESS.sub(rf"\1{REDACTED}", text) if "resume" in text else text
 
     def _may_hold_names(self, text: str) -> bool:
         """Whether it is worth looking for names: quick, and never wrongly False."""

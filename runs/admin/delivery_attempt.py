@@ -32,7 +32,8 @@ class MethodFilter(admin.SimpleListFilter):
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         """The methods that steps send."""
-        return [(name, name) for name in ("POST", "GET", "PUT", "PATCH", "DELETE")]
+        names = ("POST", "GET", "PUT", "PATCH", "DELETE", "SMTP")
+        return [(name, name) for name in names]
 
     def queryset(self, request: HttpRequest, queryset: Any) -> Any:
         """The requests with this method."""

@@ -8,11 +8,11 @@ from typing import Any
 
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied, ValidationError
-from django.db.models import Q, QuerySet
+from django.db.models import OuterRef, Q, QuerySet, Subquery
 from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils.decorators import method_decorator
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.views.decorators.http import require_safe
 
 from automate.accounts.admin.base import ReadOnlyAdmin, RelatedFilter
@@ -20,30 +20,47 @@ from automate.accounts.admin.html import (
     NOTHING,
     duration,
     link,
+    list_link,
     pill,
     short_id,
     when,
 )
+from runs.admin.campaign_start import CampaignStart
 from runs.admin.history import SEALED, id_rule, run_link
-from runs.admin.run_filters import StatusFilter
+from runs.admin.run_advice import advice_on
+from runs.admin.run_answers import RunAnswers
+from runs.admin.run_filters import (
+    FingerprintFilter,
+    ParentFilter,
+    ParentStepFilter,
+    RedrivenFilter,
+    StatusFilter,
+)
 from runs.admin.run_page import build
+from runs.admin.run_redrive import RunRedrive
 from runs.admin.run_start import RunStart
 from runs.admin.run_verbs import RunVerbs
+from runs.admin.try_step import TryStep
 from runs.models import Run
 from runs.states import RunStatus
 from workflows.models import Workflow
 
 
-class RunAdmin(RunVerbs, RunStart, ReadOnlyAdmin):
+class RunAdmin(
+    RunAnswers, RunRedrive, CampaignStart, TryStep, RunVerbs, RunStart, ReadOnlyAdmin
+):
     """Runs, newest first; read only but for the verbs."""
 
     team_path = "workflow__team"
     list_display = (
         "short", "pill", "workflow_link", "version_link", "arrived", "took", "error",
-        "redrive_of",
+        "related",
     )  # fmt: skip
     list_select_related = ("workflow", "version")
-    list_filter = (StatusFilter, ("workflow", RelatedFilter))
+    list_filter = (
+        FingerprintFilter, ParentFilter, ParentStepFilter, StatusFilter, RedrivenFilter,
+        ("workflow", RelatedFilter),
+    )  # fmt: skip
     date_hierarchy = "created_at"
     ordering = ("-id",)
     sortable_by = ()
@@ -56,8 +73,11 @@ class RunAdmin(RunVerbs, RunStart, ReadOnlyAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Run]:
         """Runs with their shown status, without what would have to be decrypted."""
-        rows = super().get_queryset(request)
-        return rows.with_waiting().defer(*SEALED)  # type: ignore[attr-defined, no-any-return]
+        rows: Any = super().get_queryset(request)
+        again = Run.objects.filter(replay_of=OuterRef("pk")).order_by("-pk")
+        newest = Subquery(again.values("pk")[:1])
+        found = rows.with_waiting().annotate(redriven_as=newest)
+        return found.defer(*SEALED)  # type: ignore[no-any-return]
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Run], search_term: str
@@ -93,7 +113,8 @@ class RunAdmin(RunVerbs, RunStart, ReadOnlyAdmin):
             "subtitle": None,
             "opts": self.opts,
             "run": run,
-            "page": build(run),
+            "page": build(run, request.user),
+            "advice": advice_on(run, self.get_queryset(request)) if broken else None,
             "may_redrive": final and self.has_redrive_permission(request),
             "may_redrive_failed": broken and self.has_redrive_permission(request),
             "may_cancel": not final and self.has_cancel_permission(request),
@@ -104,7 +125,9 @@ class RunAdmin(RunVerbs, RunStart, ReadOnlyAdmin):
     def _full(self, request: HttpRequest, object_id: str) -> Run:
         """The run with everything its page shows."""
         rows = self.get_queryset(request).defer(None).defer("variables", "output")
-        related = rows.select_related("workflow__team", "version", "trigger", "job")
+        related = rows.select_related(
+            "workflow__team", "workflow__published", "version", "trigger", "job"
+        )
         try:
             run: Run | None = related.filter(pk=object_id).first()
         except ValidationError:
@@ -142,11 +165,22 @@ class RunAdmin(RunVerbs, RunStart, ReadOnlyAdmin):
 
     @admin.display(description="error")
     def error(self, run: Run) -> str:
-        """The first words of the error."""
+        """The first words of the error; a link to the runs that failed alike."""
         text = run.error_message or run.error_class
-        return (text if len(text) <= 80 else f"{text[:79]}…") or NOTHING
+        text = (text if len(text) <= 80 else f"{text[:79]}…") or NOTHING
+        if not run.error_fingerprint:
+            return text
+        return list_link(Run, text, error_fingerprint=run.error_fingerprint)
 
-    @admin.display(description="redrive of")
-    def redrive_of(self, run: Run) -> str:
-        """A link to the run that this one does again."""
-        return run_link(run.replay_of_id)
+    @admin.display(description="related")
+    def related(self, run: Run) -> str:
+        """What it is a redrive of, as what it was redriven, and whose child it is."""
+        again = getattr(run, "redriven_as", None)
+        item = "" if run.item_index is None else f"item {run.item_index} of "
+        known = (
+            ("redriven as ", again),
+            ("redrive of ", run.replay_of_id),
+            (item or "child of ", run.parent_id),
+        )
+        words = [(word, run_link(pk)) for word, pk in known if pk is not None]
+        return format_html_join(", ", "{}{}", words) or NOTHING

@@ -7,14 +7,21 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-from django.http import QueryDict
+from django.contrib.auth.models import AnonymousUser
 
 from automate.accounts.admin.html import pretty, pretty_text
+from automate.accounts.models import User
 from automate.lib.encryption import Unreadable
+from automate.lib.payloads import opened_all
 from automate.lib.redaction import Redactor
 from runs.admin.delivery_attempt import body_text
+from runs.admin.run_children import Children, children_of
+from runs.admin.run_waiting import Waiting, run_waits, step_waits
+from runs.admin.run_waits import WaitView, waits_of
 from runs.models import DeliveryAttempt, Run, RunLog, StepRun
+from runs.payloads import open_rows
 from runs.redaction import clean, redactor_for
+from workflows.definition import walk_nodes
 
 STEPS, ATTEMPTS, LOGS, RELATED = 200, 300, 300, 20
 BODY = 64 * 1024
@@ -53,6 +60,8 @@ class StepView:
     step: StepRun
     name: str
     input: str
+    waits: str = ""
+    wait: WaitView | None = None
     attempts: list[AttemptView] = field(default_factory=list)
 
 
@@ -65,14 +74,18 @@ class RunPage:
     steps: list[StepView]
     logs: list[RunLog]
     replays: list[tuple[UUID, str]]
-    children: list[tuple[UUID, str]]
+    children: list[Children]
+    waiting: Waiting | None
+    stopped_by: list[str]
     more: frozenset[str]
 
 
-def build(run: Run) -> RunPage:
-    """The page of a run, in five queries however long its history is.
+def build(run: Run, user: User | AnonymousUser | None = None) -> RunPage:
+    """The page of a run, in six queries however long its history is.
 
-    Takes two or three more for the values of secrets that its version names.
+    Takes two or three more for the values of secrets that its version names, one for
+    steps that wait for an answer, which `user` may be allowed to give, and one for a
+    run that stands in a line.
     """
     more: set[str] = set()
 
@@ -83,12 +96,24 @@ def build(run: Run) -> RunPage:
 
     redactor = redactor_for(run)
     clean(run, redactor)
-    names = _names(run)
+    open_rows([run])
+    names = names_of(run)
+    children = children_of(run)
     steps = StepRun.objects.filter(run=run).defer("output").order_by("id")
     views = {
         step.pk: _step(clean(step, redactor), names.get(step.node_id, step.node_id))
         for step in cut("steps", list(steps[: STEPS + 1]), STEPS)
     }
+    waits = waits_of(run, [view.step for view in views.values()], redactor, user)
+    connections = _connections(run)
+    for shown in views.values():
+        node = shown.step.node_id
+        shown.wait = waits.get(node)
+        shown.waits = step_waits(
+            shown.step,
+            connection=connections.get(node, ""),
+            children=children.get(node),
+        )
     attempts = DeliveryAttempt.objects.filter(run=run).order_by("id")
     for attempt in cut("attempts", list(attempts[: ATTEMPTS + 1]), ATTEMPTS):
         if attempt.step_run_id in views:
@@ -102,7 +127,9 @@ def build(run: Run) -> RunPage:
         steps=list(views.values()),
         logs=[clean(line, redactor) for line in lines],
         replays=cut("replays", _related(run.replays), RELATED),
-        children=cut("children", _related(run.children), RELATED),
+        children=list(children.values()),
+        waiting=run_waits(run),
+        stopped_by=[names.get(node, node) for node in run.stopped_by],
         more=frozenset(more),
     )
 
@@ -111,10 +138,20 @@ def _related(runs: Any) -> list[tuple[UUID, str]]:
     return list(runs.order_by("id").values_list("pk", "status")[: RELATED + 1])
 
 
-def _names(run: Run) -> dict[str, str]:
+def names_of(run: Run) -> dict[str, str]:
     """The names of the steps, by id, in the version that runs."""
-    nodes = run.version.definition.get("nodes", [])
+    nodes = (item.node for item in walk_nodes(run.version.definition))
     return {node["id"]: str(node.get("name") or node["id"]) for node in nodes}
+
+
+def _connections(run: Run) -> dict[str, str]:
+    """The names of the connections that the steps use, by the steps' ids."""
+    found: dict[str, str] = {}
+    for item in walk_nodes(run.version.definition):
+        config = item.node.get("config")
+        if isinstance(config, Mapping) and config.get("connection"):
+            found[item.node["id"]] = str(config["connection"])
+    return found
 
 
 def _step(step: StepRun, name: str) -> StepView:
@@ -167,16 +204,19 @@ class Exact:
 
 def exact(run: Run) -> list[Exact]:
     """Everything that is kept sealed, as it is."""
-    body = run.body
+    steps = list(StepRun.objects.filter(run=run).order_by("id")[:STEPS])
+    body, output, *outputs = opened_all(
+        [run.body, run.output, *(step.output for step in steps)]
+    )
     parts = [
         ("Body", str(body) if isinstance(body, Unreadable) else _as_text(bytes(body))),
         ("Headers", pretty(run.headers)),
         ("Query", pretty(run.query)),
         ("Variables", pretty(run.variables)),
-        ("Output of the run", pretty(run.output)),
+        ("Output of the run", pretty(output)),
     ]
-    for step in StepRun.objects.filter(run=run).order_by("id")[:STEPS]:
-        parts.append((f"Output of {step.node_id}", pretty(step.output)))
+    for step, value in zip(steps, outputs, strict=True):
+        parts.append((f"Output of {step.node_id}", pretty(value)))
     return [Exact(title, text) for title, text in parts if text not in ("null", "{}")]
 
 
@@ -185,8 +225,3 @@ def _as_text(body: bytes) -> str:
         return body.decode()
     except UnicodeDecodeError:
         return body.decode("latin-1").encode("unicode_escape").decode("ascii")
-
-
-def start_of(parameters: QueryDict) -> str:
-    """Where a redrive begins: `start` or `failed`."""
-    return "failed" if parameters.get("start") == "failed" else "start"

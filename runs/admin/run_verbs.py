@@ -15,7 +15,6 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 from django.utils.decorators import method_decorator
-from django.utils.html import format_html
 from django.views.decorators.csrf import csrf_protect
 from django.views.decorators.http import require_POST
 
@@ -23,8 +22,7 @@ from automate.accounts import audit
 from automate.accounts.admin.base import ReadOnlyAdmin
 from automate.accounts.admin.html import list_of, page_of
 from runs import services
-from runs.admin.history import run_link
-from runs.admin.run_page import exact, start_of
+from runs.admin.run_page import exact
 from runs.models import Run
 
 if TYPE_CHECKING:
@@ -33,6 +31,7 @@ else:
     _Base = object
 
 AT_ONCE = 200
+REASON = 500  # characters
 VERSIONS = ("pinned", "latest")
 csrf_checked = method_decorator(csrf_protect)
 
@@ -74,9 +73,6 @@ class RunVerbs(_Base):
         """The admin's addresses and those of the verbs."""
         wrap = self.admin_site.admin_view
         return [
-            path(
-                "<uuid:pk>/redrive/", wrap(self.redrive_view), name="runs_run_redrive"
-            ),
             path("<uuid:pk>/cancel/", wrap(self.cancel_view), name="runs_run_cancel"),
             path(
                 "<uuid:pk>/payload/", wrap(self.payload_view), name="runs_run_payload"
@@ -85,20 +81,6 @@ class RunVerbs(_Base):
         ]
 
     # --- one run --------------------------------------------------------------
-
-    @csrf_checked
-    def redrive_view(self, request: HttpRequest, pk: UUID) -> HttpResponse:
-        """GET asks, POST redrives and shows the new run."""
-        if not self.has_redrive_permission(request):
-            raise PermissionDenied
-        run = self._one(request, pk)
-        if request.method != "POST":
-            verb = FROM_FAILED if start_of(request.GET) == "failed" else FROM_START
-            return self._ask(request, verb, [run])
-        start, version = start_of(request.POST), _version(request)
-        return self._attempt(
-            request, run, lambda: self._redriven(request, run, start, version)
-        )
 
     @csrf_checked
     def cancel_view(self, request: HttpRequest, pk: UUID) -> HttpResponse:
@@ -153,8 +135,12 @@ class RunVerbs(_Base):
     ) -> HttpResponse | None:
         """Cancel each selected run that has not ended."""
         by: Any = request.user
+        why = _reason(request)
         return self._many(
-            request, queryset, CANCEL, lambda run: services.cancel(run, by=by)
+            request,
+            queryset,
+            CANCEL,
+            lambda run: services.cancel(run, by=by, reason=why),
         )
 
     # --- inside ---------------------------------------------------------------
@@ -177,18 +163,9 @@ class RunVerbs(_Base):
             self.message_user(request, error.message, messages.ERROR)
             return HttpResponseRedirect(page_of(run))
 
-    def _redriven(
-        self, request: HttpRequest, run: Run, start: str, version: str
-    ) -> HttpResponse:
-        by: Any = request.user
-        new = services.redrive(run, by=by, start=start, version=version)
-        note = format_html("This run redrives {}.", run_link(run.pk))
-        self.message_user(request, note, messages.SUCCESS)
-        return HttpResponseRedirect(page_of(new))
-
     def _cancelled(self, request: HttpRequest, run: Run) -> HttpResponse:
         by: Any = request.user
-        if services.cancel(run, by=by):
+        if services.cancel(run, by=by, reason=_reason(request)):
             self.message_user(request, "The run is cancelled.", messages.SUCCESS)
         else:
             self.message_user(request, "The run had ended already.", messages.WARNING)
@@ -217,6 +194,8 @@ class RunVerbs(_Base):
         runs = list(queryset[: AT_ONCE + 1])
         if len(runs) > AT_ONCE:
             note = f"Select at most {AT_ONCE} runs at once."
+            if verb.is_redrive:
+                note += " For more there is “Redrive all that match”."
             self.message_user(request, note, messages.ERROR)
             return None
         if "confirmed" not in request.POST:
@@ -261,3 +240,8 @@ class RunVerbs(_Base):
 def _version(request: HttpRequest) -> str:
     given = request.POST.get("version", "")
     return given if given in VERSIONS else "pinned"
+
+
+def _reason(request: HttpRequest) -> str:
+    """Why, as the form says; empty when it says nothing."""
+    return request.POST.get("reason", "").strip()[:REASON]

@@ -31,8 +31,11 @@ class WaitFilter(admin.SimpleListFilter):
     parameter_name = "waiting_for"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        """A retry, or a moment."""
-        return [("retry", "a retry"), ("time", "a moment")]
+        """A retry, a moment, an answer, child runs, a permit."""
+        return [
+            ("retry", "a retry"), ("time", "a moment"), ("signal", "an answer"),
+            ("children", "child runs"), ("permit", "a permit"),
+        ]  # fmt: skip
 
     def queryset(self, request: HttpRequest, queryset: Any) -> Any:
         """The steps that wait for this."""

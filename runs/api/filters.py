@@ -4,25 +4,13 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, time
 from typing import Any
-from uuid import UUID
 
-from django.db.models import Q
 from django.utils.dateparse import parse_date, parse_datetime
 from rest_framework import serializers
 
 from automate.lib.rest import ListQuery
 from runs.models.run import RunQuerySet
-from runs.states import FINAL_RUN, WAITING, RunStatus
-
-ALIASES = {
-    "pending": RunStatus.QUEUED,
-    "triggered": RunStatus.QUEUED,
-    "completed": RunStatus.SUCCEEDED,
-    "success": RunStatus.SUCCEEDED,
-    "error": RunStatus.FAILED,
-    "canceled": RunStatus.CANCELLED,
-}
-STATUSES = (*(str(status) for status in RunStatus), WAITING)
+from runs.services.selection import ALIASES, NAMES, STATUSES, select, status_named
 
 
 class StatusesField(serializers.ListField):
@@ -34,9 +22,8 @@ class StatusesField(serializers.ListField):
         return [self._status(word) for word in words]
 
     def _status(self, word: str) -> str:
-        plain = word.lower().replace("-", "_").replace(" ", "_")
-        status = str(ALIASES.get(plain, plain))
-        if status not in STATUSES:
+        status = status_named(word)
+        if status is None:
             known = ", ".join((*STATUSES, *ALIASES))
             raise serializers.ValidationError(
                 f"Unknown status {word!r}. Known: {known}."
@@ -73,6 +60,9 @@ class RunQuery(ListQuery):
     status = StatusesField(required=False)
     workflow = serializers.CharField(required=False, max_length=100)
     trigger = serializers.UUIDField(required=False)
+    # DRF's metaclass takes the field out; the serializer's own `parent` stays.
+    parent = serializers.UUIDField(required=False)  # type: ignore[assignment]
+    version = serializers.IntegerField(required=False, min_value=1)
     created_after = MomentField(required=False)
     created_before = MomentField(required=False)
     error_fingerprint = serializers.CharField(required=False, max_length=32)
@@ -81,36 +71,4 @@ class RunQuery(ListQuery):
 
 def apply(runs: RunQuerySet, query: dict[str, Any]) -> RunQuerySet:
     """The runs that match; `created_after` is included, `created_before` is not."""
-    names = {
-        "trigger": "trigger_id",
-        "created_after": "created_at__gte",
-        "created_before": "created_at__lt",
-        "error_fingerprint": "error_fingerprint",
-        "event_id": "event_id",
-    }
-    wanted = {look_up: query[name] for name, look_up in names.items() if name in query}
-    runs = runs.filter(**wanted)
-    if "workflow" in query:
-        runs = runs.filter(_workflow(query["workflow"]))
-    if "status" in query:
-        runs = runs.filter(_status(set(query["status"])))
-    return runs
-
-
-def _workflow(name: str) -> Q:
-    try:
-        return Q(workflow_id=UUID(name))
-    except ValueError:
-        return Q(workflow__slug=name)
-
-
-def _status(wanted: set[str]) -> Q:
-    """By the status that is shown: a run that waits is neither queued nor running."""
-    final = wanted & FINAL_RUN
-    unfinished = set(RunStatus) - FINAL_RUN
-    found = Q(status__in=final)
-    if wanted & unfinished:
-        found |= Q(status__in=wanted & unfinished, is_waiting=False)
-    if WAITING in wanted:
-        found |= Q(status__in=unfinished, is_waiting=True)
-    return found
+    return select(runs, {name: query[name] for name in NAMES & query.keys()})

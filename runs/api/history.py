@@ -14,9 +14,12 @@ from automate.lib.rest import ListQuery, page
 from runs.api import shapes
 from runs.api.base import RunView, visible_runs
 from runs.models import DeliveryAttempt, Run, RunLog, StepRun
+from runs.payloads import open_rows
 
 # What tells which secrets a run may use.
-NAMING = ("id", "root_run_id", "workflow__team_id", "version__definition")
+NAMING = (
+    "id", "root_run_id", "parent_id", "workflow__team_id", "version__definition",
+)  # fmt: skip
 
 
 class HistoryView(RunView):
@@ -39,6 +42,7 @@ class HistoryView(RunView):
         run = self.find(runs.only(*NAMING), run_id)
         found, further = page(self.rows(run), request, query, newest_first=False)
         shown = shapes.Shown(request, run)
+        open_rows(found)
         results = [self.shape(shown.clean(row), shown) for row in found]
         return Response({"results": results, **further})
 

@@ -17,6 +17,8 @@ from runs.api import shapes
 from runs.api.base import RunView, caller, short_runs
 from runs.states import RunStatus
 
+LONGEST_START = 105  # step:ID, with an id of 100 characters
+
 
 class CancelBody(StrictSerializer):
     """`{"reason"}`, which may be left out."""
@@ -43,13 +45,13 @@ class Cancel(RunView):
 
 
 class RedriveBody(StrictSerializer):
-    """`{"from": "start" | "failed", "version": "pinned" | "latest"}`."""
+    """`{"from": "start" | "failed" | a step's id, "version": "pinned" | "latest"}`."""
 
     version = serializers.ChoiceField(["pinned", "latest"], default="pinned")
 
     def get_fields(self) -> dict[str, serializers.Field]:  # type: ignore[type-arg]
         """With `from`, which Python keeps for itself."""
-        start = serializers.ChoiceField(["start", "failed"], default="start")
+        start = serializers.CharField(default="start", max_length=LONGEST_START)
         return {"from": start, **super().get_fields()}
 
 

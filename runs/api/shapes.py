@@ -12,6 +12,7 @@ from automate.accounts.api.permissions import has_scope
 from automate.accounts.models.api_key import Scope
 from automate.lib.encryption import is_readable
 from runs.models import DeliveryAttempt, Run, RunLog, StepRun
+from runs.payloads import open_rows
 from runs.redaction import clean, redactor_for
 from runs.services import trigger_payload
 
@@ -48,6 +49,10 @@ def short(run: Run, request: Request) -> dict[str, Any]:
         "trigger_id": run.trigger_id,
         "event_id": run.event_id or None,
         "replay_of": run.replay_of_id,
+        "parent_id": run.parent_id,
+        "item_index": run.item_index,
+        "caused_by": run.caused_by_id,
+        "stopped_by": run.stopped_by,
         "status": run.shown_status,
         "error_message": run.error_message or None,
         "error": error(run),
@@ -65,6 +70,8 @@ def full(run: Run, steps: Iterable[StepRun], request: Request) -> dict[str, Any]
     """
     shown = Shown(request, run)
     shown.clean(run)
+    steps = list(steps)
+    open_rows([run, *steps])
     readable = is_readable(run.body)
     payload = shown(trigger_payload(run) if readable else run.body)
     output = shown(run.output)

@@ -40,11 +40,12 @@ def unknown_attempt(
 ) -> DeliveryAttempt:
     """The attempt of a worker that vanished or stopped: nobody knows its outcome."""
     redactor = Redactor()
+    method, url = node.action.target(node.config)
     return DeliveryAttempt(
         run_id=run_id,
         number=row.attempt,
-        method=str(node.config.get("method") or "POST")[:10],
-        url=redactor.url(str(node.config.get("url") or "")),
+        method=method[:10],
+        url=redactor.url(url),
         error_kind="interrupted",
         error_message="The worker stopped before the answer was recorded.",
         outcome=AttemptOutcome.UNKNOWN,

@@ -12,7 +12,7 @@ import resource
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from enum import StrEnum
 
@@ -20,24 +20,28 @@ from django.conf import settings
 from django.db import Error, connection
 
 from automate.lib.net import Client, Policy
-from runs.engine import wake
+from runs.engine import exclusive, orphans, wake
+from runs.engine.chores import Chore, Chores
 from runs.engine.clock import DatabaseClock
-from runs.engine.due import next_due
 from runs.engine.handback import hand_back
 from runs.engine.heartbeat import Heartbeat
 from runs.engine.held import Held
 from runs.engine.ledger import DatabaseAway, Ledger, Written, grouped
-from runs.engine.perform import Interrupted, Performer, Result
+from runs.engine.looks import Looks
+from runs.engine.overdue import Overdue
+from runs.engine.perform import Performer
 from runs.engine.pool import Threads
 from runs.engine.sign import Sign
+from runs.engine.task import Interrupted, Result
 
 logger = logging.getLogger(__name__)
 
 SLICE = 600.0  # seconds, give or take 30 %, after which a drain makes room for the next
 BATCH = 64
 LINGER = 0.003  # seconds that a busy drain lets results gather into one transaction
-SUSPECTS_EVERY = 2.0
 AWAY_PAUSE = 1.0
+# What every drain does, whoever runs it.
+ENGINE_CHORES: tuple[Chore, ...] = (orphans.sweep, exclusive.sweep)
 
 
 class Reason(StrEnum):
@@ -50,7 +54,10 @@ class Reason(StrEnum):
 
 
 class Drain:
-    """One drain. `stopping` is asked often and says when the cluster stops."""
+    """One drain. `stopping` is asked often and says when the cluster stops.
+
+    `chores` are done between turns, with those of the engine itself.
+    """
 
     def __init__(
         self,
@@ -59,6 +66,7 @@ class Drain:
         threads: int | None = None,
         stopping: Callable[[], bool] = lambda: False,
         slice_seconds: float = SLICE,
+        chores: Iterable[Chore] = (),
     ) -> None:
         self._seat = seat
         self._size = threads or settings.THREADS
@@ -66,6 +74,8 @@ class Drain:
         slice_seconds *= random.uniform(0.7, 1.3)  # noqa: S311 - spreads load
         self._ends = time.monotonic() + slice_seconds
         self._stop_asked = False
+        of_host: tuple[Chore, ...] = (Overdue().look,) if seat == 0 else ()
+        self._chores = Chores((*ENGINE_CHORES, *of_host, *chores))
         self._http = Client(
             Policy(settings.ALLOWED_NETWORKS), pool_size=max(self._size, 8)
         )
@@ -76,10 +86,8 @@ class Drain:
         self._results: deque[Result] = deque()
         self._wakeful = threading.Condition()
         self._woken = True
-        self._claim_at = 0.0
-        self._suspects_at = 0.0
-        self._look_at = 0.0
-        self._quiet = False  # claim nothing until empty: a suspect runs alone
+        # One drain a host gives way to a run that must be alone.
+        self._looks = Looks(gives_way=seat == 0)
         self._hung = 0
         self._last_size = 0
         self._away = False
@@ -114,6 +122,8 @@ class Drain:
 
     def _report(self) -> None:
         self._sign.beat(busy=self._busy)
+        if any(item.noticed for item in list(self._held.values())):
+            self.wake()
 
     # --- the loop ---
 
@@ -140,6 +150,8 @@ class Drain:
     def _turn(self) -> None:
         self._look_around()
         try:
+            if self.reason is None:
+                self._chores.run()
             self._suspect()
             self._work(self._wanted())
             self._away = False
@@ -197,7 +209,12 @@ class Drain:
                 item for item in reversed(rest) if not written.took(item)
             )
         elif want:
-            self._plan_next_look(written)
+            self._looks.claimed(
+                full=written.claimed + written.parked >= written.asked,
+                since=written.now,
+                busy=bool(self._held),
+                contended=written.contended,
+            )
 
     def _holds(self, held: Held) -> bool:
         """False for a lease that was lost, also when the run was claimed anew."""
@@ -208,6 +225,7 @@ class Drain:
         now = time.monotonic()
         for held in self._held.values():
             is_due = held.due is not None and held.due <= now
+            is_due, held.noticed = is_due or held.noticed, False
             if (is_due or (held.starved and free > 0)) and held not in work:
                 work[held] = []
                 free -= 1
@@ -220,7 +238,7 @@ class Drain:
 
     def _wanted(self) -> int:
         """How many runs to claim now."""
-        looks = self._woken or time.monotonic() >= self._claim_at
+        looks = self._woken or time.monotonic() >= self._looks.claim_at
         if not self._may_claim or not looks:
             return 0
         if any(held.solo for held in self._held.values()):
@@ -229,39 +247,21 @@ class Drain:
 
     def _suspect(self) -> None:
         """With empty hands: take a run whose lease ran out before, and run it alone."""
-        now = time.monotonic()
-        if self._held or self.reason is not None:
+        if self._held or self.reason is not None or not self._looks.wants_suspect():
             return
-        self._quiet = False
-        if now < self._suspects_at:
-            return
-        self._suspects_at = now + SUSPECTS_EVERY
         written = self._ledger.turn({}, self._free, 1, suspect=True)
         self._take_over(written)
         if written.claimed:
-            self._quiet = bool(self._held)
-            self._suspects_at = 0.0
-
-    def _plan_next_look(self, written: Written) -> None:
-        now, full = time.monotonic(), written.claimed >= written.asked
-        if full and now < self._look_at:
-            self._claim_at = now
-            return
-        self._look_at = now + SUSPECTS_EVERY  # also with a queue that is never empty
-        look = next_due(written.now)
-        self._claim_at = now if full else now + min(settings.POLL, look.seconds)
-        # One drain a host gives way to a suspect; the others go on meanwhile.
-        if look.suspects and self._seat == 0 and self._held:
-            self._quiet = True
-            self._suspects_at = 0.0
+            self._looks.found_suspect(busy=bool(self._held))
 
     def _take_over(self, written: Written) -> None:
-        limited = False
+        freed = False
         for draft in written.drafts:
             held = draft.held
             if draft.ending is not None or draft.released:
                 self._held.pop(held.run_id, None)
-                limited = limited or held.limited
+                over = draft.ending is not None and held.exclusive_key != ""
+                freed = freed or held.limited or over
                 if draft.released and draft.wakes_soon:
                     wake.notify()
             else:
@@ -273,7 +273,7 @@ class Drain:
                 del self._held[held.run_id]
             if held.let_go:  # these threads do not hang after all
                 self._hung -= len(results)
-        if limited:  # a slot is free again
+        if freed:  # a slot, or an exclusive key
             self._woken = True
             wake.notify()
 
@@ -284,7 +284,7 @@ class Drain:
         with self._wakeful:
             if self._results or (self._woken and self._may_claim):
                 return
-            if self._quiet and not self._held:  # the suspect is done: the next one
+            if self._looks.quiet and not self._held:  # the suspect is done
                 return
             self._wakeful.wait(self._pause())
             idle = not self._results and self._woken and not self._held
@@ -293,13 +293,15 @@ class Drain:
 
     @property
     def _may_claim(self) -> bool:
-        return self.reason is None and not self._quiet and self._free > 0
+        return self.reason is None and not self._looks.quiet and self._free > 0
 
     def _pause(self) -> float:
         now = time.monotonic()
         moments = [now + 1.0]
+        if self.reason is None:
+            moments.append(self._chores.due_at)
         if self._may_claim:
-            moments.append(max(self._claim_at, now))
+            moments.append(max(self._looks.claim_at, now))
         for held in self._held.values():
             if held.due is not None:
                 moments.append(held.due)

@@ -11,8 +11,8 @@ from django.db.models import F
 from automate.lib.database import repeat, write_transaction
 from runs.engine.held import Held
 from runs.engine.ledger import DatabaseAway, Ledger
-from runs.engine.perform import Interrupted, Result
 from runs.engine.record import database_now, lock
+from runs.engine.task import Interrupted, Result
 from runs.models import Job
 
 logger = logging.getLogger(__name__)

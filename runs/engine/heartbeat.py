@@ -86,7 +86,10 @@ class Heartbeat:
 
 
 def extend(held: Sequence[Held]) -> None:
-    """Move these leases' ends; those locked by a record are extended by that record."""
+    """Move these leases' ends; those locked by a record are extended by that record.
+
+    A run that somebody else has ended, taken or signalled is marked `noticed`.
+    """
     sent = time.monotonic()
     tokens = {item.job_id: item for item in held}
     until = Now() + timedelta(seconds=settings.LEASE)
@@ -95,10 +98,17 @@ def extend(held: Sequence[Held]) -> None:
             Job.objects.filter(pk__in=tokens)
             .order_by("pk")
             .select_for_update(no_key=True, skip_locked=True)
-            .values_list("pk", "lease_token")
+            .values_list("pk", "lease_token", "signal_count")
         )
-        ours = [pk for pk, token in rows if tokens[pk].token == token]
+        found = {
+            pk: signals for pk, token, signals in rows if tokens[pk].token == token
+        }
+        ours = list(found)
         if ours:
             Job.objects.filter(pk__in=ours).update(lease_until=until)
-    for pk in ours:
-        tokens[pk].lease_ends = sent + settings.LEASE
+    for pk, item in tokens.items():
+        if pk in found:
+            item.lease_ends = sent + settings.LEASE
+        # Locked, perhaps by its own record: then a look too many does no harm.
+        if found.get(pk) != item.signal_count:
+            item.noticed = True

@@ -9,10 +9,12 @@ from typing import Any
 from uuid import UUID
 
 from automate.lib.redaction import Redactor
+from runs.engine.closing import Closing
+from runs.engine.loops import Before, Callee, Loop
 from runs.engine.plan import StepState
 from runs.engine.versions import Compiled
-from runs.models import Run, StepRun
-from runs.states import StepStatus
+from runs.models import Run, StepRun, WaitToken
+from runs.states import RunStatus, StepStatus
 from workflows.actions.base import ConnectionData
 
 
@@ -60,8 +62,13 @@ class InFlight:
 class Held:
     """One leased run. `lease_ends` is monotonic seconds, kept by the heartbeat.
 
-    `rows` are the step rows as last written, `outputs` those that something refers
-    to. `due` is the monotonic time of the next thing to do without a result.
+    `rows` are the step rows as last written, `states` the planner's view of them,
+    `outputs` those that something refers
+    to, `loops` what is known of steps that started children. `parent_job` is the job
+    of the run that waits for this one, `place` where this one stands in its family.
+    `callees` are the workflows that results of this turn want to run, `before` the
+    children that their steps had in runs that this one redrives. `due` is the
+    monotonic time of the next thing to do without a result.
     """
 
     job_id: int
@@ -73,6 +80,11 @@ class Held:
     run: Run
     seq: int = 0
     signal_count: int = 0
+    priority: int = 2
+    exclusive_key: str = ""
+    wants_answer: bool = False
+    parent_job: int | None = None
+    place: str = ""
     solo: bool = False
     version: Compiled | None = None
     limited: bool = False
@@ -80,10 +92,15 @@ class Held:
     scope: dict[str, Any] = field(default_factory=dict)
     states: dict[str, StepState] = field(default_factory=dict)
     rows: dict[str, StepRun] = field(default_factory=dict)
+    loops: dict[str, Loop] = field(default_factory=dict)
+    callees: dict[str, Callee | str] = field(default_factory=dict)
+    before: dict[str, Before] = field(default_factory=dict)
     supplies: Supplies = field(default_factory=Supplies)
     in_flight: dict[str, InFlight] = field(default_factory=dict)
+    early: dict[str, WaitToken] = field(default_factory=dict)  # see waits.py
     starved: bool = False
     due: float | None = None
+    noticed: bool = False  # by the heartbeat: somebody else changed the run
     written_off: bool = False  # by the heartbeat: a step hangs
     let_go: bool = False  # by the drain, which has counted its threads as lost
     broken: Exception | None = None
@@ -94,14 +111,31 @@ class Held:
         outputs: dict[str, Any] = self.scope.setdefault("steps", {})
         return outputs
 
+    def closing(self, status: RunStatus) -> Closing:
+        """What those that wait for this run's end must know."""
+        run = self.run
+        return Closing(
+            job_id=self.job_id,
+            run_id=self.run_id,
+            workflow_id=self.workflow_id,
+            status=status,
+            parent_id=run.parent_id,
+            parent_node=run.parent_node,
+            item_index=run.item_index,
+            is_replay=run.replay_of_id is not None,
+            exclusive_key=self.exclusive_key,
+            wants_answer=self.wants_answer,
+        )
+
     def key_of(self, node_id: str, generation: int) -> str:
         """The idempotency key of a step's effect.
 
-        A hash of root run, step and generation: the same for every attempt, and for a
-        redrive that must not repeat an effect whose outcome is unknown.
+        A hash of root run, step, place in the family (which loop's which item) and
+        generation: the same for every attempt, and for a redrive that must not repeat
+        an effect whose outcome is unknown.
         """
         root = self.run.root_run_id or self.run_id
-        text = f"{root}:{node_id}::{generation}"
+        text = f"{root}:{node_id}:{self.place}:{generation}"
         return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 

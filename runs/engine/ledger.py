@@ -5,29 +5,29 @@ from __future__ import annotations
 import functools
 import logging
 import time
-import traceback
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
 
 from django.conf import settings
 from django.db import Error
 
 from automate.lib.database import is_away, repeat, write_transaction
-from runs.engine import sql
-from runs.engine.attempts import attempt_row
+from runs.engine import callees, permits, sql, takeover, waits
 from runs.engine.claim import Claim, Claimer
 from runs.engine.clock import DatabaseClock
-from runs.engine.draft import Draft, Ending
+from runs.engine.doubt import was_applied
+from runs.engine.draft import Draft
+from runs.engine.drafting import begun, drafted
+from runs.engine.ending import Ending
 from runs.engine.held import Held
+from runs.engine.late import attempts_of, keep_late
 from runs.engine.load import load, load_steps
-from runs.engine.perform import Result
-from runs.engine.record import Batch, database_now, end_alone, keep_late, lock
-from runs.models import Job, Run
+from runs.engine.record import Batch, database_now, end_alone, lock
+from runs.engine.task import Result
 from runs.states import RunStatus
-from workflows.actions.outcomes import ErrorInfo
+from workflows.actions.outcomes import ErrorInfo, StartChildren
 
 logger = logging.getLogger(__name__)
 
@@ -47,6 +47,8 @@ class Written:
     lost: list[tuple[Held, list[Result]]] = field(default_factory=list)
     claimed: int = 0
     asked: int = 0
+    parked: int = 0
+    contended: bool = False
     resumed: bool = False
     lease_ends: float = 0.0
     now: datetime = NEVER  # the database's, of the claim
@@ -118,6 +120,10 @@ class Ledger:
             batch = self._doubt = Batch(now or database_now())
             # On SQLite the time was read after queueing for its one writer.
             self._clock.set(batch.now, time.monotonic() if sql.is_sqlite() else sent)
+            waits.look_up(work)
+            begins = _begins(work)
+            callees.look_up((held, item) for held, _, item in begins)
+            takeover.look_up((held, key, item.inputs) for held, key, item in begins)
             for held, results in work.items():
                 if held.let_go or not locked[held.job_id].held:
                     written.lost.append((held, results))
@@ -125,15 +131,15 @@ class Ledger:
                 if locked[held.job_id].signal_count != held.signal_count:
                     load_steps([held])
                     held.signal_count = locked[held.job_id].signal_count
-                free -= len(_drafted(held, results, batch, free).tasks)
+                free -= len(drafted(held, results, batch, free).tasks)
             if min(want, free) > 0:
                 claim = self._claim(min(want, free), suspect=suspect)
-                written.claimed = len(claim.jobs)
-                written.asked, written.now = min(want, free), batch.now
+                written.claimed, written.asked = len(claim.jobs), min(want, free)
+                written.parked, written.contended = claim.parked, claim.contended
+                written.now = batch.now
                 for held in load(claim, sent + settings.LEASE):
-                    draft = _drafted(held, [], batch, free)
-                    draft.fresh_lease = True
-                    free -= len(draft.tasks)
+                    free -= len(begun(held, batch, free).tasks)
+            permits.reserve(batch.drafts, batch.now)
             batch.write()
         self._doubt = None
         written.drafts, written.lease_ends = batch.drafts, sent + settings.LEASE
@@ -206,7 +212,7 @@ class Ledger:
         """
         while self._late:
             held, results = self._late.pop()
-            attempts = _attempts_of(held, results)
+            attempts = attempts_of(held, results)
             if not attempts:
                 continue
             logger.warning(
@@ -233,7 +239,7 @@ class Ledger:
         batch, sent = self._doubt, time.monotonic()
         assert batch is not None  # noqa: S101 - asked only when in doubt
         try:
-            marks = {_was_applied(draft) for draft in batch.drafts}
+            marks = {was_applied(draft) for draft in batch.drafts}
         except Error as error:
             raise DatabaseAway from error
         self._doubt = None
@@ -243,29 +249,6 @@ class Ledger:
         settled = Written(batch.drafts, resumed=True, lease_ends=sent)
         settled.apply()
         return settled
-
-
-def _was_applied(draft: Draft) -> bool | None:
-    """True or False where this run's rows are proof, None where they are not."""
-    held = draft.held
-    rows = Job.objects.filter(pk=held.job_id)
-    job = rows.values("lease_token", "seq", "expiries").first()
-    if job is None:
-        if draft.ending is None:
-            return None
-        ended = Run.objects.filter(pk=held.run_id, status=draft.ending.status)
-        return True if ended.exists() else None
-    ours = job["lease_token"] == held.token
-    if draft.fresh_lease:
-        # Before this transaction the job was nobody's.
-        if ours or (draft.released and job["seq"] == held.seq + 1):
-            return True
-        return False if job["seq"] == held.seq else None
-    if ours:
-        return bool(job["seq"] == held.seq + 1)
-    # A reaper leaves the same marks as a release, and one more expiry.
-    released = draft.released and job["seq"] == held.seq + 1 and not job["expiries"]
-    return True if released and job["lease_token"] is None else None
 
 
 def _give_up(held: Held, error: Exception) -> None:
@@ -280,35 +263,14 @@ def _give_up(held: Held, error: Exception) -> None:
         end_alone(held, ending)
 
 
-def _drafted(held: Held, results: Sequence[Result], batch: Batch, free: int) -> Draft:
-    """The run's draft, added to the batch; an exception ends this run alone (I9)."""
-    draft = Draft(held, batch.now)
-    try:
-        if held.broken is not None:
-            raise held.broken
-        for result in results:
-            draft.settle(result)
-        draft.advance(free)
-    except Exception as error:  # noqa: BLE001 - it ends its own run, no others
-        hide = held.supplies.redactor.text
-        trace = hide(traceback.format_exc())
-        logger.error("run %s cannot go on\n%s", held.run_id, trace)
-        draft = Draft(held, batch.now)
-        message = hide(f"{type(error).__name__}: {error}")
-        draft.stop(Ending(RunStatus.FAILED, ErrorInfo("internal", message[:2000])))
-    batch.drafts.append(draft)
-    return draft
-
-
-def _attempts_of(held: Held, results: Iterable[Result]) -> list[tuple[str, Any]]:
-    rows = []
-    for result in results:
-        record = getattr(result.outcome, "attempt", None)
-        if record is not None:
-            rows.append(
-                (result.node_id, attempt_row(held.run_id, result.attempt, record))
-            )
-    return rows
+def _begins(work: Work) -> list[tuple[Held, str, StartChildren]]:
+    """The steps that want to start children."""
+    return [
+        (held, result.node_id, result.outcome)
+        for held, results in work.items()
+        for result in results
+        if isinstance(result.outcome, StartChildren)
+    ]
 
 
 def grouped(results: Iterable[Result]) -> dict[Held, list[Result]]:

@@ -5,18 +5,23 @@ from __future__ import annotations
 import logging
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, TypeVar
+from typing import TypeVar
 from uuid import UUID
 
 from django.db.models import Q
+from django.db.models.functions import Coalesce
 
-from automate.lib.encryption import is_readable
+from automate.lib.encryption import is_readable, may_be_copied
+from automate.lib.rates import parse_rate
+from runs.addresses import hidden_parts
+from runs.engine import gathering, large
+from runs.engine.ancestry import Ancestors, children, variables_of
 from runs.engine.claim import Claim
 from runs.engine.held import Held, Supplies, UsedSecret, state_of
 from runs.engine.payload import run_scope, trigger_scope
 from runs.engine.versions import Compiled, compiled
 from runs.models import Run, StepRun
-from runs.redaction import hidden_from_readers, values_of
+from runs.redaction import hidden_from_readers, hidden_in, values_of
 from runs.states import StepStatus
 from workflows.actions.base import ConnectionData
 from workflows.models import Connection, Secret
@@ -38,6 +43,10 @@ NEEDED = (
     "event_id",
     "root_run_id",
     "replay_of_id",
+    "parent_id",
+    "parent_node",
+    "item_index",
+    "depth",
     "generation",
     "traceparent",
     "created_at",
@@ -50,7 +59,8 @@ def load(claim: Claim, lease_ends: float) -> list[Held]:
 
     At most seven queries whatever the number of runs, two of them only for runs that
     have steps already, two only where secrets or connections are named, one only for
-    redrives; those on another version take a few more each.
+    redrives; those on another version take a few more each. Child runs take one more
+    for each level that they stand below, and one for outer steps that they refer to.
     """
     if not claim.jobs:
         return []
@@ -68,44 +78,50 @@ def load(claim: Claim, lease_ends: float) -> list[Held]:
             run=runs[job.run_id],
             seq=job.seq,
             signal_count=job.signal_count,
+            priority=job.priority,
+            exclusive_key=job.exclusive_key,
+            wants_answer=job.wants_answer,
             solo=job.expiries > 0,
             limited=job.limit is not None,
             slug=job.slug,
         )
         for job in claim.jobs
     ]
+    ancestors = Ancestors.of(children(held), versions)
     for item in held:
-        _fill(item, versions)
+        _fill(item, versions, ancestors)
     load_steps([item for item in held if item.seq and item.broken is None])
     usable = [item for item in held if item.broken is None]
-    _supply(usable)
+    large.read_stored(usable)
+    supply(usable)
     _hide_earlier(usable)
+    _hide_above(usable, ancestors)
     return held
 
 
-def _fill(held: Held, versions: dict[UUID, Compiled | Exception]) -> None:
+def _fill(
+    held: Held, versions: dict[UUID, Compiled | Exception], ancestors: Ancestors
+) -> None:
     run = held.run
+    held.parent_job, held.place = ancestors.parent_job(run), ancestors.place(run)
     version = versions[run.version_id]
     if isinstance(version, Exception):
         held.broken = version
         return
-    held.version = version
     try:
+        if run.item_index is not None:
+            held.version = version.body(run.parent_node)
+            held.scope = ancestors.scope(held, held.version)
+            return
+        held.version = version.as_child() if run.parent_id else version
         held.scope = {
             "trigger": trigger_scope(run),
             "steps": {},
-            "variables": {**version.variables, **_mapping(run.variables)},
+            "variables": {**version.variables, **variables_of(run)},
             "run": run_scope(run, held.slug, version.number),
         }
     except Exception as error:  # noqa: BLE001 - one run's data ends that run alone
         held.broken = error
-
-
-def _mapping(value: Any) -> dict[str, Any]:
-    if not is_readable(value):
-        msg = f"the run's variables are {value}"
-        raise ValueError(msg)
-    return dict(value or {})
 
 
 def load_steps(held: Sequence[Held]) -> None:
@@ -114,13 +130,15 @@ def load_steps(held: Sequence[Held]) -> None:
         return
     by_run = {item.run_id: item for item in held}
     for item in held:
-        item.rows, item.states = {}, {}
+        item.rows, item.states, item.loops = {}, {}, {}
     rows = StepRun.objects.filter(run__in=by_run).defer("input", "output")
     for row in rows:
         item = by_run[row.run_id]
         item.rows[row.node_id] = row
         item.states[row.node_id] = state_of(row)
     _load_outputs(by_run)
+    gathering.load(held)
+    large.read_stored(held)
 
 
 def _load_outputs(by_run: dict[UUID, Held]) -> None:
@@ -140,25 +158,28 @@ def _load_outputs(by_run: dict[UUID, Held]) -> None:
     outputs = StepRun.objects.filter(wanted).values_list("run", "node_id", "output")
     for run_id, node_id, output in outputs:
         item = by_run[run_id]
-        if not is_readable(output):
+        if not may_be_copied(output):
             item.broken = ValueError(f"the output of step {node_id} is {output}")
         item.rows[node_id].output = output
         if item.states[node_id].status in (StepStatus.SUCCEEDED, StepStatus.FAILED):
             item.outputs[node_id] = output
 
 
-def _supply(held: Iterable[Held]) -> None:
+def supply(held: Iterable[Held]) -> None:
     """Give each run the secrets and connections that its version names."""
     secrets: dict[str, list[Held]] = defaultdict(list)
     connections: dict[str, list[Held]] = defaultdict(list)
     for item in held:
         assert item.version is not None  # noqa: S101 - broken runs are not supplied
         item.supplies = Supplies()
-        for node in item.version.nodes.values():
-            for name in node.secrets:
-                secrets[name].append(item)
-            if node.connection:
-                connections[node.connection].append(item)
+        if item.version.urls:
+            # A loop's items may be given what their parent's steps hand out.
+            runs = filter(None, (item.run_id, item.run.parent_id))
+            item.supplies.hidden |= hidden_parts(runs, item.version.urls)
+        for name in item.version.secrets:
+            secrets[name].append(item)
+        for name in item.version.connections:
+            connections[name].append(item)
     if secrets:
         _supply_secrets(secrets)
     if connections:
@@ -166,20 +187,41 @@ def _supply(held: Iterable[Held]) -> None:
 
 
 def _hide_earlier(held: Iterable[Held]) -> None:
-    """A redrive that took outputs over from another version hides its secrets too."""
-    redriven = [
-        item for item in held if any(row.carried_from_id for row in item.rows.values())
-    ]
-    roots = {item.run.root_run_id for item in redriven}
+    """What came from runs of other versions hides their secrets: redriven, called."""
+    redriven = [item for item in held if _has_relatives(item)]
+    roots = {item.run.root_run_id or item.run_id for item in redriven}
     if not roots:
         return
     family = Run.objects.filter(Q(pk__in=roots) | Q(root_run__in=roots))
     versions: dict[UUID | None, set[UUID]] = defaultdict(set)
-    for pk, root, version in family.values_list("pk", "root_run", "version"):
-        versions[root or pk].add(version)
+    first = Coalesce("root_run", "pk")
+    rows = family.annotate(first=first).values_list("first", "version").distinct()
+    for root, version in rows:
+        versions[root].add(version)
     for item in redriven:
-        if len(versions[item.run.root_run_id]) > 1:
+        if len(versions[item.run.root_run_id or item.run_id]) > 1:
             item.supplies.hidden |= hidden_from_readers(item.run)
+
+
+def _has_relatives(held: Held) -> bool:
+    """Whether it may have outputs of runs of other versions: before it, or below."""
+    if any(row.carried_from_id for row in held.rows.values()):
+        return True
+    return held.version is not None and held.version.calls and bool(held.rows)
+
+
+def _hide_above(held: Iterable[Held], ancestors: Ancestors) -> None:
+    """What a called run was given may hold secrets of those that called it."""
+    groups: dict[frozenset[UUID], list[Held]] = defaultdict(list)
+    for item in held:
+        above = {run.version_id for run in ancestors.above(item.run)}
+        others = frozenset(above - {item.run.version_id})
+        if others:
+            groups[others].append(item)
+    for versions, items in groups.items():
+        hidden = hidden_in(versions)
+        for item in items:
+            item.supplies.hidden |= hidden
 
 
 def _supply_secrets(wanted: dict[str, list[Held]]) -> None:
@@ -241,11 +283,18 @@ def _connection(row: Connection) -> ConnectionData | str:
         return connection_data(row)
     except TypeError:
         return "has no list of names as allowed_hosts"
+    except ValueError as error:
+        return f"has a rate limit that cannot be read: {error}"
 
 
 def connection_data(row: Connection) -> ConnectionData:
-    """A connection as an action sees it, credentials in the clear."""
+    """A connection as an action sees it, credentials in the clear.
+
+    Raises TypeError and ValueError for what was stored past the forms.
+    """
     return ConnectionData(
+        id=row.pk,
+        rate=parse_rate(row.rate_limit) if row.rate_limit else None,
         name=row.name,
         kind=row.kind,
         base_url=row.base_url,

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import parse_qsl
 
 from automate.lib import jsonio
 from automate.lib.encryption import is_readable
+from automate.lib.payloads import opened
+from automate.lib.sealed import Elsewhere, Unreadable
 from runs.models import Run
 
 
@@ -47,18 +51,49 @@ def _form(text: str) -> dict[str, Any]:
     return form
 
 
+@dataclass(frozen=True, slots=True)
+class Later:
+    """The event's payload before a step reads it, which is large: its body unparsed.
+
+    `body` are the bytes, or what says where they are or why they cannot be read.
+    """
+
+    body: bytes | Unreadable = field(repr=False)
+    content_type: str = ""
+
+    def of(self, body: bytes | Unreadable) -> Later:
+        """The same with the body itself."""
+        return replace(self, body=body)
+
+    def parsed(self) -> Any:
+        """What templates see. Raises UnreadablePayload unless the bytes are there."""
+        return parse_body(readable(self.body, "body"), self.content_type)
+
+
 def trigger_payload(run: Run) -> Any:
     """The event's payload as `{{ trigger.payload }}` gives it.
 
-    Raises UnreadablePayload when its key is missing.
+    Got from the payload store where it is there: not within a transaction. Raises
+    UnreadablePayload when its key is missing, or the payload, or its store away.
     """
-    return parse_body(readable(run.body, "body"), run.content_type)
+    return parse_body(readable(opened(run.body), "body"), run.content_type)
+
+
+def item_of(run: Run) -> Any:
+    """The item that a loop gave to this run; raises as above, and ValueError."""
+    return json.loads(readable(run.body, "item"))
 
 
 def trigger_scope(run: Run) -> dict[str, Any]:
-    """`trigger` as templates see it: payload, headers, query, id."""
+    """`trigger` as templates see it: payload, headers, query, id.
+
+    A payload that is in the payload store is `Later`.
+    """
+    body = run.body
     return {
-        "payload": trigger_payload(run),
+        "payload": Later(body, run.content_type)
+        if isinstance(body, Elsewhere)
+        else parse_body(readable(body, "body"), run.content_type),
         "headers": readable(run.headers, "headers"),
         "query": readable(run.query, "query"),
         "id": run.event_id or str(run.pk),

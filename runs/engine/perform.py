@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import functools
 import logging
+import random
 import time
 import traceback
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, NoReturn
 
@@ -17,52 +17,32 @@ from django.db import connections
 from automate.lib.clock import Clock, SystemClock
 from automate.lib.jsonio import storable
 from automate.lib.net import Request, Response
-from automate.lib.net.url import common_hosts
+from automate.lib.payloads import PayloadStoreAway
 from automate.lib.redaction import Redactor
-from runs.engine import used
-from runs.engine.held import Held, UsedSecret
-from runs.engine.versions import Node
+from automate.lib.shorten import shorten
+from runs.engine import large
+from runs.engine.held import Held
+from runs.engine.prepare import MissingSupply, prepare
+from runs.engine.task import Dropped, PutOff, Result, Shown, Task
+from runs.payloads import OUTPUT, STEP_OUTPUT
 from workflows import expressions
-from workflows.actions.base import ConnectionData, Context, HttpSender, RunInfo
-from workflows.actions.outcomes import ErrorInfo, Fail, Outcome, Retry
+from workflows.actions.base import Context, HttpSender
+from workflows.actions.outcomes import (
+    Done,
+    ErrorInfo,
+    Fail,
+    LogLine,
+    Outcome,
+    Retry,
+)
 
 logger = logging.getLogger(__name__)
 
 # Before a send, this much of the lease must be left: a little more than a reaper's
 # clock and ours can differ within one lease.
 MARGIN = 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class Dropped:
-    """The step was not begun, because its lease no longer holds."""
-
-
-@dataclass(frozen=True, slots=True)
-class Interrupted:
-    """The worker stops; what became of the request is not known."""
-
-
-@dataclass(frozen=True, slots=True)
-class Result:
-    """How one attempt at a step went. `input` is rendered and redacted."""
-
-    held: Held
-    node_id: str
-    attempt: int
-    outcome: Outcome | Dropped | Interrupted
-    input: Any = None
-    started_at: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Task:
-    """One attempt at one step, with all that it needs."""
-
-    held: Held
-    node: Node
-    attempt: int
-    key: str
+SHOWN = 64 * 1024  # characters of a step's input that history keeps
+PUT_OFF = 10.0  # seconds on average: a payload store that was away is asked again
 
 
 class DatabaseInStep(RuntimeError):
@@ -103,34 +83,69 @@ class Performer:
         started_at = self._clock.now()
         if not self._alive(task.held):
             return self._result(task, Dropped(), None, started_at)
-        redactor = task.held.supplies.redactor
+        shown, outcome = self._try(task, self._execute)
+        return self._result(task, outcome, shown.input, started_at)
+
+    def preview(self, task: Task) -> Shown:
+        """What the step would do, redacted, without doing it. Never raises."""
+        shown, outcome = self._try(task, self._describe)
+        if isinstance(outcome, Fail | PutOff):
+            shown.failure = outcome.error
+        return shown
+
+    def _execute(self, task: Task, shown: Shown) -> Outcome | Dropped:
         sender = _UnderLease(self._http, lambda: self._alive(task.held))
-        shown: Any = None
+        context = self._context(task, sender, shown)
+        outcome = task.node.action.execute(context)
+        if not isinstance(outcome, Outcome):
+            msg = f"{task.node.kind} returned {type(outcome).__name__}, no outcome"
+            raise TypeError(msg)
+        return Dropped() if sender.refused else _redacted(outcome, context.redactor)
+
+    def _describe(self, task: Task, shown: Shown) -> Outcome | Dropped:
+        sender = _UnderLease(self._http, lambda: False)
+        shown.request = task.node.action.preview(self._context(task, sender, shown))
+        return Dropped()
+
+    def _context(self, task: Task, sender: _UnderLease, shown: Shown) -> Context:
+        config, redactor, parts = prepare(task)
+        # Redacted whole before it is cut: half a secret would not be recognised.
+        shown.input = shorten(redactor.data(storable(config)), SHOWN)
+        return Context(
+            config=config,
+            idempotency_key=task.key,
+            attempt=task.attempt,
+            timeout=task.node.timeout,
+            http=sender,
+            clock=self._clock,
+            redactor=redactor,
+            node_id=task.node.id,
+            retry_on=task.node.retry_on,
+            max_response=settings.MAX_RESPONSE,
+            wanted=sender.wanted,
+            max_items=settings.MAX_ITEMS,
+            **parts,
+        )
+
+    @staticmethod
+    def _try(
+        task: Task, work: Callable[[Task, Shown], Outcome | Dropped]
+    ) -> tuple[Shown, Outcome | Dropped | PutOff]:
+        """`work`'s outcome, or the failure that its exception is."""
+        shown = Shown()
+        redactor = task.held.supplies.redactor
+        outcome: Outcome | Dropped | PutOff
         try:
-            config, redactor, context_parts = prepare(task)
-            shown = redactor.data(storable(config))
-            context = Context(
-                config=config,
-                idempotency_key=task.key,
-                attempt=task.attempt,
-                timeout=task.node.timeout,
-                http=sender,
-                clock=self._clock,
-                redactor=redactor,
-                node_id=task.node.id,
-                retry_on=task.node.retry_on,
-                max_response=settings.MAX_RESPONSE,
-                **context_parts,
-            )
-            outcome: Outcome | Dropped = task.node.action.execute(context)
-            if not isinstance(outcome, Outcome):
-                msg = f"{task.node.kind} returned {type(outcome).__name__}, no outcome"
-                raise TypeError(msg)
-            outcome = Dropped() if sender.refused else _redacted(outcome, redactor)
+            outcome = work(task, shown)
         except expressions.ExpressionError as error:
             outcome = Fail(ErrorInfo("template", redactor.text(_located(error))))
         except MissingSupply as error:
             outcome = Fail(ErrorInfo("missing_secret", str(error)))
+        except large.PayloadGone as error:
+            outcome = Fail(ErrorInfo("payload_missing", str(error)))
+        except PayloadStoreAway as error:
+            wait = PUT_OFF * random.uniform(0.5, 1.5)  # noqa: S311 - spreads load
+            outcome = PutOff(ErrorInfo("payload_store", str(error)), wait)
         except (Exception, SystemExit) as error:  # noqa: BLE001 - it is this step's failure
             logger.error(
                 "step %s of run %s\n%s",
@@ -140,11 +155,13 @@ class Performer:
             )
             text = redactor.text(f"{type(error).__name__}: {error}")
             outcome = Fail(ErrorInfo("internal", text))
-        return self._result(task, outcome, shown, started_at)
+        return shown, outcome
 
     @staticmethod
     def _result(task: Task, outcome: Any, shown: Any, started_at: datetime) -> Result:
-        return Result(task.held, task.node.id, task.attempt, outcome, shown, started_at)
+        held, node_id = task.held, task.node.id
+        kept = large.kept_of(held, STEP_OUTPUT if node_id else OUTPUT, outcome)
+        return Result(held, node_id, task.attempt, outcome, shown, started_at, kept)
 
 
 def _redacted(outcome: Outcome, redactor: Redactor) -> Outcome:
@@ -153,7 +170,15 @@ def _redacted(outcome: Outcome, redactor: Redactor) -> Outcome:
         error = outcome.error
         shown = ErrorInfo(error.error_class, redactor.text(str(error.message)))
         return replace(outcome, error=shown)
+    if isinstance(outcome, Done) and outcome.logs:
+        lines = (_redacted_line(line, redactor) for line in outcome.logs)
+        return replace(outcome, logs=tuple(lines))
     return outcome
+
+
+def _redacted_line(line: LogLine, redactor: Redactor) -> LogLine:
+    text = redactor.text(str(line.message))
+    return LogLine(line.level, text, redactor.data(storable(line.data)))
 
 
 def _located(error: expressions.ExpressionError) -> str:
@@ -174,9 +199,10 @@ class _UnderLease:
 
     def send(self, request: Request) -> Response:
         """As the client does; NetError("unwanted") when the lease has run out."""
-        return self._http.send(replace(request, wanted=self._wanted))
+        return self._http.send(replace(request, wanted=self.wanted))
 
-    def _wanted(self) -> bool:
+    def wanted(self) -> bool:
+        """Whether the lease holds; a step that was told no is not recorded."""
         if not self._alive():
             self.refused = True
         return not self.refused
@@ -185,72 +211,3 @@ class _UnderLease:
 def lease_holds(held: Held) -> bool:
     """True while the lease surely holds, by the monotonic clock, less a margin."""
     return time.monotonic() < held.lease_ends - MARGIN and not held.written_off
-
-
-class MissingSupply(Exception):
-    """The step names a secret or connection that the run may not use."""
-
-
-def prepare(task: Task) -> tuple[Mapping[str, Any], Redactor, dict[str, Any]]:
-    """The rendered config, a redactor for all the run's secrets, and context parts.
-
-    Raises ExpressionError and MissingSupply.
-    """
-    held, node = task.held, task.node
-    version = held.version
-    assert version is not None  # noqa: S101 - only loaded runs are performed
-    given = {name: _secret(held, name) for name in node.secrets}
-    scope = held.scope
-    if given:
-        used.note(item.id for item in given.values())
-        plain = {name: secret.value for name, secret in given.items()}
-        scope = {**scope, "secrets": plain}
-    config = node.config
-    if node.action.render:
-        config = expressions.render(config, scope, known_names=version.step_ids)
-    link = _connection(held, node.connection) if node.connection else None
-    parts = {
-        "connection": link,
-        "allowed_hosts": _hosts_of(given),
-        "run": RunInfo(
-            id=str(held.run_id),
-            workflow=held.scope["run"]["workflow"],
-            version=version.number,
-            traceparent=held.run.traceparent,
-        ),
-    }
-    return config, held.supplies.redactor, parts
-
-
-def _secret(held: Held, name: str) -> UsedSecret:
-    secret = held.supplies.secrets.get(name)
-    if secret is None:
-        why = held.supplies.missing.get(name, "does not exist for this workflow's team")
-        raise MissingSupply(f"the secret {name} {why}")
-    return secret
-
-
-def _hosts_of(given: Mapping[str, UsedSecret]) -> frozenset[str]:
-    """The hosts that may get all of these secrets; empty when each may go anywhere.
-
-    Raises MissingSupply when they have none in common.
-    """
-    limited = {name: item.allowed_hosts for name, item in given.items()}
-    limited = {name: hosts for name, hosts in sorted(limited.items()) if hosts}
-    if not limited:
-        return frozenset()
-    common = functools.reduce(common_hosts, limited.values())
-    if not common:
-        each = "; ".join(
-            f"{name} for {', '.join(sorted(hosts))}" for name, hosts in limited.items()
-        )
-        raise MissingSupply(f"the secrets used are for different hosts: {each}")
-    return common
-
-
-def _connection(held: Held, name: str) -> ConnectionData:
-    link = held.supplies.connections.get(name)
-    if link is None:
-        why = held.supplies.missing.get(name, "does not exist for this workflow's team")
-        raise MissingSupply(f"the connection {name} {why}")
-    return link

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -21,25 +21,47 @@ class Edge:
 
 @dataclass(frozen=True, slots=True)
 class Graph:
-    """A version's nodes in an order in which every connection points forward."""
+    """A version's nodes in an order in which every connection points forward.
+
+    `side_ports` are a node's ports that are no success, `drawn` those that some
+    connection leaves.
+    """
 
     order: tuple[str, ...]
     incoming: Mapping[str, tuple[Edge, ...]]
     on_error: Mapping[str, str]
+    side_ports: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    drawn: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, definition: Mapping[str, Any]) -> Graph:
+    def of(
+        cls,
+        definition: Mapping[str, Any],
+        side_ports: Mapping[str, frozenset[str]] | None = None,
+    ) -> Graph:
         """The graph of a canonical definition. Raises ValueError for a cycle."""
         nodes = definition.get("nodes", [])
         incoming: dict[str, list[Edge]] = {node["id"]: [] for node in nodes}
+        drawn: dict[str, set[str]] = {}
         for item in definition.get("connections", []):
             edge = Edge(item["from"], item["to"], item.get("on", "success"))
             incoming[edge.target].append(edge)
+            drawn.setdefault(edge.source, set()).add(edge.on)
         return cls(
             order=_sorted(incoming),
             incoming={key: tuple(edges) for key, edges in incoming.items()},
             on_error={node["id"]: node.get("on_error", "stop") for node in nodes},
+            side_ports=side_ports or {},
+            drawn={key: frozenset(ports) for key, ports in drawn.items()},
         )
+
+    def leaves(self, node: str, port: str) -> bool:
+        """Whether a connection leaves this port."""
+        return port in self.drawn.get(node, frozenset())
+
+    def is_side(self, node: str, port: str) -> bool:
+        """Whether this port of the node is no success."""
+        return port in self.side_ports.get(node, frozenset())
 
 
 def _sorted(incoming: Mapping[str, list[Edge]]) -> tuple[str, ...]:
@@ -103,9 +125,14 @@ class Plan:
 
 
 def ports_taken(graph: Graph, node: str, state: StepState) -> frozenset[str]:
-    """The ports of a finished step that its connections may follow."""
+    """The ports of a finished step that its connections may follow.
+
+    A step that took a port of its own has succeeded too, unless it is a side port.
+    """
     if state.status is StepStatus.SUCCEEDED:
-        return frozenset({state.port or "success"})
+        if state.port and graph.is_side(node, state.port):
+            return frozenset({state.port})
+        return frozenset({state.port or "success", "success"})
     if state.status is StepStatus.FAILED:
         by_rule = {"continue": "success", "branch": "failure"}
         taken = by_rule.get(graph.on_error[node])

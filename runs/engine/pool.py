@@ -6,7 +6,8 @@ import threading
 from collections.abc import Callable
 from queue import SimpleQueue
 
-from runs.engine.perform import Performer, Result, Task, forbid_database
+from runs.engine.perform import Performer, forbid_database
+from runs.engine.task import Result, Task
 
 
 class Threads:

@@ -15,8 +15,8 @@ from django.db.models.functions import Now
 from automate.lib.database import is_away, repeat, write_transaction
 from runs.engine import wake
 from runs.engine.attempts import unknown_attempt
-from runs.engine.draft import Ending
-from runs.engine.record import database_now, end_run
+from runs.engine.ending import Ending, close_jobs, closings_of, end_run
+from runs.engine.record import database_now
 from runs.engine.versions import compiled
 from runs.models import DeliveryAttempt, Job, Run, RunLog, StepRun
 from runs.states import RunStatus, StepStatus
@@ -96,8 +96,9 @@ def reap(leases: Sequence[tuple[int, UUID]]) -> int:
         jobs = [job for job in rows if tokens[job.pk] == job.lease_token]
         if not jobs:
             return 0
-        poison = [job for job in jobs if job.expiries >= SOLO_EXPIRIES]
         rest = [job for job in jobs if job.expiries < SOLO_EXPIRIES]
+        poison = _endable([job for job in jobs if job.expiries >= SOLO_EXPIRIES])
+        jobs = rest + poison
         _interrupt(jobs, now)
         Job.objects.filter(pk__in=[job.pk for job in rest]).update(
             lease_token=None,
@@ -117,6 +118,22 @@ def reap(leases: Sequence[tuple[int, UUID]]) -> int:
     return len(jobs)
 
 
+def _endable(jobs: Sequence[Job]) -> list[Job]:
+    """Those of these jobs whose parents, if they have any, could be locked too.
+
+    Never waited for: these here are locked already, and parents come first.
+    """
+    rows = Run.objects.filter(pk__in=[job.run_id for job in jobs], replay_of=None)
+    parents = dict(rows.exclude(parent=None).values_list("pk", "parent"))
+    if not parents:
+        return list(jobs)
+    waiting = Job.objects.filter(run__in=parents.values())
+    alive = set(waiting.values_list("run", flat=True))
+    locked = waiting.select_for_update(no_key=True, skip_locked=True)
+    free = {job.run_id for job in locked.order_by("pk")}
+    return [job for job in jobs if parents.get(job.run_id) not in alive - free]
+
+
 def _interrupt(jobs: Sequence[Job], now: datetime) -> None:
     """Write an `unknown` attempt for each step in flight and let it be tried again."""
     rows = list(
@@ -130,7 +147,7 @@ def _interrupt(jobs: Sequence[Job], now: datetime) -> None:
         version = versions[row.run.version_id]
         if isinstance(version, Exception):
             continue
-        node = version.nodes.get(row.node_id)
+        node = version.node(row.node_id)
         if node is not None and node.action.sends:
             attempt = unknown_attempt(row.run_id, row, node, now)
             attempt.step_run_id = row.pk
@@ -161,5 +178,5 @@ def _end_poison(job: Job, now: datetime) -> None:
     StepRun.objects.filter(
         run=job.run_id, status__in=(StepStatus.RUNNING, StepStatus.WAITING)
     ).update(status=StepStatus.CANCELLED, finished_at=now, due_at=None)
-    end_run(Run.objects.only("pk").get(pk=job.run_id).pk, ending, now)
-    job.delete()
+    end_run(job.run_id, ending, now)
+    close_jobs(closings_of([job], ending.status), now)

@@ -6,23 +6,27 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
 from django.db import connection
 from django.utils import timezone
 
-from automate.lib.jsonio import storable
-from runs.engine import bulk, sql
-from runs.engine.draft import Draft, Ending
+from runs.engine import answers, bulk, children, spawn, sql, waits
+from runs.engine.draft import Draft
+from runs.engine.ending import Ending, close_jobs, end_run, end_succeeded
 from runs.engine.held import Held
-from runs.models import DeliveryAttempt, Run, RunLog, StepRun
-from runs.states import FINAL_RUN, AttemptOutcome, RunStatus, StepStatus
+from runs.engine.loops import Births
+from runs.models import DeliveryAttempt, RunLog, StepRun
+from runs.payloads import refer
+from runs.states import RunStatus, StepStatus
 
 logger = logging.getLogger(__name__)
+
+AT_LEAST_DAILY = timedelta(days=1)  # is a run looked at that waits without an end
 
 # What a new row needs; the rest has defaults in the database.
 BEGUN = (
@@ -50,6 +54,8 @@ SETTLED = (
     "started_at",
     "finished_at",
 )
+# Only as the wait begins: afterwards the children's ends count, in the database.
+BEGAN_CHILDREN = ("children_left", "children_stop")
 ENTIRE = tuple(dict.fromkeys(BEGUN + SETTLED))
 AGAIN = ("status", "attempt", "waiting_for", "due_at", "interrupted", "started_at")
 ATTEMPT = tuple(
@@ -76,14 +82,17 @@ def database_now() -> datetime:
 
 
 def lock(runs: Iterable[Held]) -> tuple[dict[int, Locked], datetime | None]:
-    """Lock these runs' jobs in the order of their ids; call inside a transaction.
+    """Lock these runs' jobs, and those of runs that wait for them, by their ids.
+
+    Call inside a transaction.
 
     Every transaction that changes a run's state begins here. One statement, one
     order: two of them that meet wait for each other instead of deadlocking. Also
     returns the database's time, when any job was left.
     """
     runs = list(runs)
-    chosen, values = sql.among([item.job_id for item in runs])
+    parents = {item.parent_job for item in runs if item.parent_job is not None}
+    chosen, values = sql.among(list(parents.union(item.job_id for item in runs)))
     suffix = "" if sql.is_sqlite() else " FOR NO KEY UPDATE"
     with connection.cursor() as cursor:
         cursor.execute(
@@ -112,10 +121,24 @@ class Batch:
 
     def write(self) -> None:
         """Write all drafts. Raises what the database raises; nothing is half done."""
+        kept = [(item.held.run_id, kept) for item in self.drafts for kept in item.kept]
+        if kept:
+            refer(kept)
         self._steps()
+        waits.write(
+            (draft.held.run_id, node_id, outcome)
+            for draft in self.drafts
+            for node_id, outcome in draft.tokens
+        )
         self._logs()
+        spawn.store(self._births(), self.now)
         self._runs()
         self._jobs()
+        waited = [item for item in self.drafts if item.held.wants_answer]
+        if waited:
+            answers.settled(
+                (item.held.run_id, item.changed.values()) for item in waited
+            )
 
     def _steps(self) -> None:
         fresh: dict[tuple[str, ...], list[StepRun]] = {}
@@ -139,6 +162,13 @@ class Batch:
                 attempts.append(attempt)
         bulk.insert(attempts, ATTEMPT)
 
+    def _births(self) -> Iterator[tuple[Held, Births]]:
+        """Children to be started, but none that would wait for nothing."""
+        for draft in self.drafts:
+            for births in draft.births:
+                if draft.ending is None or not births.loop.waits:
+                    yield draft.held, births
+
     def _logs(self) -> None:
         lines = [line for draft in self.drafts for line in draft.logs]
         if lines:
@@ -159,7 +189,9 @@ class Batch:
             )
         ended = [draft for draft in self.drafts if draft.ending is not None]
         plain = [
-            draft.held.run_id for draft in ended if _is_plain_success(draft.ending)
+            draft.held.run_id
+            for draft in ended
+            if draft.ending is not None and draft.ending.is_plain_success
         ]
         if plain:
             chosen, values = sql.among(plain)
@@ -168,14 +200,25 @@ class Batch:
                 f"finished_at = %s WHERE id {chosen} AND status = 'running'",
                 [_moment(self.now), *values],
             )
+        good = []
         for draft in ended:
-            if not _is_plain_success(draft.ending):
+            if draft.ending is None or draft.ending.is_plain_success:
+                continue
+            if draft.ending.status is RunStatus.SUCCEEDED:
+                good.append((draft.held.run_id, draft.ending))
+            else:
                 end_run(draft.held.run_id, draft.ending, self.now)
+        end_succeeded(good, self.now)
 
     def _jobs(self) -> None:
-        ended = [item.held.job_id for item in self.drafts if item.ending is not None]
-        if ended:
-            delete_jobs(ended)
+        close_jobs(
+            [
+                item.held.closing(item.ending.status)
+                for item in self.drafts
+                if item.ending is not None
+            ],
+            self.now,
+        )
         live = [draft for draft in self.drafts if draft.ending is None]
         survived = [
             draft.held.job_id for draft in live if draft.held.solo and draft.settled
@@ -189,15 +232,17 @@ class Batch:
         ]
         if kept:
             _bump(kept, f"lease_until = {sql.after(settings.LEASE)}")
-        by_due: dict[datetime, list[int]] = {}
+        by_due: dict[tuple[datetime, bool], list[int]] = {}
         for draft in live:
             if draft.released:
-                due = draft.due_at or self.now
-                by_due.setdefault(due, []).append(draft.held.job_id)
-        for due, ids in by_due.items():
+                due = draft.due_at or self.now + AT_LEAST_DAILY
+                key = (due, draft.gives_up_slot)
+                by_due.setdefault(key, []).append(draft.held.job_id)
+        for (due, gives_up), ids in by_due.items():
+            slot = ", holds_slot = false" if gives_up else ""
             _bump(
                 ids,
-                "lease_token = NULL, lease_until = NULL, due_at = %s",
+                f"lease_token = NULL, lease_until = NULL, due_at = %s{slot}",
                 _moment(due),
             )
 
@@ -207,17 +252,12 @@ def _columns(row: StepRun) -> tuple[str, ...]:
     if row.status == StepStatus.RUNNING:
         return AGAIN
     missing = row.get_deferred_fields()
-    return tuple(name for name in SETTLED if name not in missing)
+    names = SETTLED + BEGAN_CHILDREN if children.waits(row) else SETTLED
+    return tuple(name for name in names if name not in missing)
 
 
 def _moment(value: datetime) -> Any:
     return connection.ops.adapt_datetimefield_value(value)
-
-
-def delete_jobs(ids: Sequence[int]) -> None:
-    """The runs of these jobs have ended in this transaction."""
-    chosen, values = sql.among(ids)
-    sql.run(f"DELETE FROM runs_job WHERE id {chosen}", values)  # noqa: S608 - no values in it
 
 
 def _forgive(ids: Sequence[int]) -> None:
@@ -238,32 +278,6 @@ def _bump(ids: Sequence[int], changes: str, *values: Any) -> None:
     )
 
 
-def _is_plain_success(ending: Ending | None) -> bool:
-    return (
-        ending is not None
-        and ending.status is RunStatus.SUCCEEDED
-        and ending.output is None
-    )
-
-
-def end_run(run_id: Any, ending: Ending | None, now: datetime) -> bool:
-    """running -> final. False when the run had ended already: final states stay."""
-    assert ending is not None  # noqa: S101 - callers pass those that end
-    error = ending.error
-    open_run = Run.objects.filter(pk=run_id).exclude(status__in=FINAL_RUN)
-    return (
-        open_run.update(
-            status=ending.status,
-            finished_at=now,
-            output=ending.output,
-            error_class=error.error_class[:100] if error else "",
-            error_message=storable(error.message) if error else "",
-            error_fingerprint=ending.fingerprint,
-        )
-        == 1
-    )
-
-
 def end_alone(held: Held, ending: Ending) -> bool:
     """End one run in the current transaction, without a draft.
 
@@ -277,43 +291,5 @@ def end_alone(held: Held, ending: Ending) -> bool:
         run=held.run_id, status__in=(StepStatus.RUNNING, StepStatus.WAITING)
     ).update(status=StepStatus.CANCELLED, finished_at=now, due_at=None)
     ended = end_run(held.run_id, ending, now)
-    delete_jobs([held.job_id])
+    close_jobs([held.closing(ending.status)], now)
     return ended
-
-
-def keep_late(held: Held, attempts: Iterable[tuple[str, DeliveryAttempt]]) -> None:
-    """History of a lost lease: the answer replaces the `unknown` written for it.
-
-    State is fenced, history is not. The state that the results would have made is
-    discarded, and a log line says so.
-    """
-    rows = dict(StepRun.objects.filter(run=held.run_id).values_list("node_id", "pk"))
-    for node_id, attempt in attempts:
-        if node_id not in rows:
-            continue
-        attempt.step_run_id = rows[node_id]
-        attempt.next_due_at = None
-        _replace_unknown(attempt)
-        RunLog.objects.create(
-            run_id=held.run_id,
-            node_id=node_id,
-            level=RunLog.Level.WARNING,
-            message=f"A late result of attempt {attempt.number} was discarded: "
-            "the run had passed to another worker or had ended.",
-        )
-
-
-def _replace_unknown(attempt: DeliveryAttempt) -> None:
-    names = [
-        item.name
-        for item in DeliveryAttempt._meta.concrete_fields
-        if item.name not in ("id", "run", "step_run", "number")
-    ]
-    written_off = DeliveryAttempt.objects.filter(
-        step_run=attempt.step_run_id,
-        number=attempt.number,
-        outcome=AttemptOutcome.UNKNOWN,
-        error_kind="interrupted",
-    )
-    if not written_off.update(**{name: getattr(attempt, name) for name in names}):
-        DeliveryAttempt.objects.bulk_create([attempt], ignore_conflicts=True)

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
 from django.db import connection
+
+# The due time of a job that only somebody else's end can make due.
+FAR = datetime(9999, 12, 31, tzinfo=UTC)
 
 _SQLITE_NOW = "STRFTIME('%%Y-%%m-%%d %%H:%%M:%%f', 'NOW')"
 
@@ -33,6 +37,11 @@ def among(keys: Collection[Any]) -> tuple[str, list[Any]]:
     if is_sqlite():
         return f"IN ({', '.join(['%s'] * len(keys))})", [key(item) for item in keys]
     return "= ANY(%s)", [list(keys)]
+
+
+def moment(value: datetime) -> Any:
+    """A moment as a parameter of raw SQL."""
+    return connection.ops.adapt_datetimefield_value(value)
 
 
 def key(value: Any) -> Any:

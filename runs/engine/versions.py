@@ -5,14 +5,16 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import UUID
 
+from runs import addresses
 from runs.engine.plan import Graph
 from runs.engine.retry import RetryPolicy
 from workflows import expressions
 from workflows.actions import base as actions
+from workflows.definition import Level, node_ids, own_config, walk_graphs
 from workflows.models import WorkflowVersion
 
 DEFAULT_TIMEOUT = 15.0
@@ -23,8 +25,9 @@ KEEP = 256
 class Node:
     """One step of a version, ready to be performed.
 
-    `reads` are the steps whose outputs its config refers to, `secrets` the names of
-    the secrets that it uses.
+    `config` is without the body, of a loop. `reads` are the steps whose outputs it
+    refers to, `urls` those whose addresses it hands out, `secrets` the names of the
+    secrets that it uses, `roots` the first names of its expressions.
     """
 
     id: str
@@ -38,11 +41,21 @@ class Node:
     reads: frozenset[str]
     secrets: frozenset[str]
     connection: str
+    urls: frozenset[str] = frozenset()
+    roots: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
 class Compiled:
-    """A version's graph and nodes, and what its run's output refers to."""
+    """A version's graph and nodes, and what its run's output refers to.
+
+    `urls` are the steps whose addresses any step hands out. `bodies` are those of its
+    loops, by the loop's id, also of loops in loops; each is as a version of its own,
+    with the same `step_ids`, `variables`, `secrets`, `connections` and `urls`: what
+    the steps of all levels name. `lasts` are the steps that nothing follows, `roots`
+    the first names of all expressions of this level, `outer` the steps of other levels
+    that they read.
+    """
 
     id: UUID
     workflow_id: UUID
@@ -53,6 +66,37 @@ class Compiled:
     output: Any
     output_reads: frozenset[str]
     step_ids: frozenset[str]
+    urls: frozenset[str] = frozenset()
+    secrets: frozenset[str] = frozenset()
+    connections: frozenset[str] = frozenset()
+    calls: bool = False
+    lasts: tuple[str, ...] = ()
+    roots: frozenset[str] = frozenset()
+    outer: frozenset[str] = frozenset()
+    bodies: Mapping[str, Compiled] = field(default_factory=dict)
+
+    def as_child(self) -> Compiled:
+        """The same with an output for whoever started the run: its last steps'."""
+        if self.output is not None:
+            return self
+        each = {
+            name: f'{{{{ steps["{name}"] | default(none) }}}}' for name in self.lasts
+        }
+        output: Any = each if len(each) != 1 else each[self.lasts[0]]
+        return replace(self, output=output, output_reads=frozenset(self.lasts))
+
+    def body(self, loop: str) -> Compiled:
+        """The body of this loop; ValueError when the version has no such loop."""
+        if loop not in self.bodies:
+            raise ValueError(f"version {self.number} has no loop {loop}")
+        return self.bodies[loop]
+
+    def node(self, node_id: str) -> Node | None:
+        """The step of this id, in whichever loop it stands."""
+        for level in (self, *self.bodies.values()):
+            if node_id in level.nodes:
+                return level.nodes[node_id]
+        return None
 
     @property
     def reads(self) -> frozenset[str]:
@@ -98,27 +142,64 @@ def _compile_safely(version: WorkflowVersion) -> Compiled | Exception:
 def compile_version(version: WorkflowVersion) -> Compiled:
     """The version as the engine uses it. Raises for unknown step kinds and cycles."""
     definition = version.definition
-    ids = frozenset(node["id"] for node in definition.get("nodes", []))
-    output = definition.get("output")
+    ids = node_ids(definition)
+    levels = {
+        level.loops[-1] if level.loops else "": _compile_level(version, level, ids)
+        for level in walk_graphs(definition)
+    }
+    nodes = [node for level in levels.values() for node in level.nodes.values()]
+    named: dict[str, Any] = {
+        "secrets": frozenset().union(*(node.secrets for node in nodes)),
+        "connections": frozenset(n.connection for n in nodes if n.connection),
+        "calls": any(node.action.calls for node in nodes),
+        "urls": addresses.named_in(definition),
+    }
+    bodies = {
+        loop: replace(part, **named).as_child() for loop, part in levels.items() if loop
+    }
+    return replace(levels[""], bodies=bodies, **named)
+
+
+def _compile_level(
+    version: WorkflowVersion, level: Level, ids: frozenset[str]
+) -> Compiled:
+    graph = level.graph
+    nodes = {node["id"]: _compile_node(node, ids) for node in graph.get("nodes", [])}
+    output = graph.get("output")
+    output_references = expressions.references(output, ids)
+    reads = _names(output_references, "steps")
+    sources = {edge["from"] for edge in graph.get("connections", [])}
     return Compiled(
         id=version.pk,
         workflow_id=version.workflow_id,
         number=version.number,
-        graph=Graph.of(definition),
-        nodes={
-            node["id"]: _compile_node(node, ids) for node in definition.get("nodes", [])
-        },
-        variables=definition.get("variables") or {},
+        graph=Graph.of(graph, side_ports(graph)),
+        nodes=nodes,
+        variables=version.definition.get("variables") or {},
         output=output,
-        output_reads=_names(expressions.references(output, ids), "steps"),
+        output_reads=reads,
         step_ids=ids,
+        lasts=tuple(node for node in nodes if node not in sources),
+        roots=frozenset(item[0] for item in output_references).union(
+            *(node.roots for node in nodes.values())
+        ),
+        outer=reads.union(*(node.reads for node in nodes.values())) - nodes.keys(),
     )
+
+
+def side_ports(definition: Mapping[str, Any]) -> dict[str, frozenset[str]]:
+    """The ports of each node that are no success, where it has any."""
+    found = {
+        node["id"]: frozenset(actions.get(node["type"]).side_ports)
+        for node in definition.get("nodes", [])
+    }
+    return {node_id: ports for node_id, ports in found.items() if ports}
 
 
 def _compile_node(node: Mapping[str, Any], ids: frozenset[str]) -> Node:
     action = actions.get(node["type"])
-    config = node.get("config") or {}
-    references = expressions.references(config, ids)
+    config = own_config(node) or {}
+    references = expressions.references(config, ids, action.condition_fields)
     retry = node.get("retry") or {}
     retry_on = retry.get("retry_on")
     return Node(
@@ -133,6 +214,8 @@ def _compile_node(node: Mapping[str, Any], ids: frozenset[str]) -> Node:
         reads=_names(references, "steps"),
         secrets=_names(references, "secrets"),
         connection=str(config.get("connection") or ""),
+        urls=addresses.names_in(references),
+        roots=frozenset(item[0] for item in references),
     )
 
 

@@ -8,13 +8,20 @@ from __future__ import annotations
 import logging
 import os
 import threading
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterable
+from uuid import UUID
 
 from django.conf import settings
 from django.db import Error, OperationalError, connection, connections
 
 logger = logging.getLogger(__name__)
 CHANNEL = "automate_jobs"
+ANSWERS = "automate_answers"  # the payload is the id of the run that has answered
+
+
+def _can_listen() -> bool:
+    return connection.vendor == "postgresql" and bool(settings.LISTEN)
 
 
 class Notifier:
@@ -28,17 +35,27 @@ class Notifier:
         self._wanted = threading.Event()
         self._lock = threading.Lock()
         self._pid = 0
+        self._due = False
+        self._answered: deque[UUID] = deque()
         self._local: Callable[[], None] | None = None
 
     def notify(self) -> None:
         """Soon, tell every drain that something may be due."""
         if self._local is not None:
             self._local()
-        if connection.vendor != "postgresql" or not settings.LISTEN:
-            return
-        if self._pid != os.getpid():
-            self._start()
-        self._wanted.set()
+        if _can_listen():
+            if self._pid != os.getpid():
+                self._start()
+            self._due = True
+            self._wanted.set()
+
+    def answered(self, run_ids: Iterable[UUID]) -> None:
+        """Soon, tell the processes that wait for the answers of these runs."""
+        if _can_listen():
+            if self._pid != os.getpid():
+                self._start()
+            self._answered.extend(run_ids)
+            self._wanted.set()
 
     def listen_locally(self, wake: Callable[[], None] | None) -> None:
         """Also call `wake` at once, for the drain that lives in this process."""
@@ -49,6 +66,7 @@ class Notifier:
             if self._pid == os.getpid():
                 return
             self._wanted = threading.Event()
+            self._answered.clear()  # the parent's, where this is a fork
             thread = threading.Thread(target=self._run, name="notify", daemon=True)
             thread.start()
             self._pid = os.getpid()
@@ -58,16 +76,30 @@ class Notifier:
             self._wanted.wait()
             self._wanted.clear()
             try:
-                with connection.cursor() as cursor:
-                    cursor.execute(f"NOTIFY {CHANNEL}")
+                self._send()
             except Error as error:
                 # The poll is the safety net; the event itself is committed.
                 logger.info("could not send a wake-up: %s", error)
                 connection.close()
 
+    def _send(self) -> None:
+        ids = []
+        while self._answered:
+            ids.append(str(self._answered.popleft()))
+        due, self._due = self._due, False
+        with connection.cursor() as cursor:
+            if ids:
+                cursor.execute(
+                    "SELECT pg_notify(%s, id) FROM unnest(%s::text[]) AS id",
+                    [ANSWERS, ids],
+                )
+            if due:
+                cursor.execute(f"NOTIFY {CHANNEL}")
+
 
 _notifier = Notifier()
 notify = _notifier.notify
+answered = _notifier.answered
 listen_locally = _notifier.listen_locally
 
 
@@ -83,7 +115,7 @@ class Listener:
 
     def start(self) -> None:
         """Begin, where this database and the settings have LISTEN."""
-        if connection.vendor == "postgresql" and settings.LISTEN:
+        if _can_listen():
             self._thread.start()
 
     def stop(self) -> None:

@@ -1,4 +1,4 @@
-"""A delivery attempt: one HTTP request that a step sent, or tried to."""
+"""A delivery attempt: one request that a step sent, or tried to."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ from runs.states import AttemptOutcome, choices
 
 
 class DeliveryAttempt(models.Model):
-    """One HTTP request, redacted and capped; only ever added to.
+    """One HTTP request or e-mail, redacted and capped; only ever added to.
 
     The one exception: the answer of an attempt that was written off as `unknown`
-    replaces it when it arrives late.
+    replaces it when it arrives late. An e-mail's method is SMTP, its status the mail
+    server's code.
     """
 
     run = models.ForeignKey(

@@ -15,7 +15,8 @@ class Job(models.Model):
 
     No index contains `lease_until`, so that heartbeats stay heap-only updates
     (docs/adr/0001). `expiries` counts reaps since the last successful record: a job
-    with one is a suspect and runs alone.
+    with one is a suspect and runs alone. `exclusive_key` names what no two runs of a
+    workflow may work on at once; the one that does has `holds_key`.
     """
 
     PRIORITIES = (0, 1, 2, 3)
@@ -34,8 +35,15 @@ class Job(models.Model):
     signal_count = models.PositiveIntegerField(default=0)
     expiries = models.PositiveSmallIntegerField(default=0)
     holds_slot = models.BooleanField(default=False)
-    children_left = models.PositiveIntegerField(default=0)
     wants_answer = models.BooleanField(default=False)
+    exclusive_key = models.CharField(
+        max_length=64,
+        blank=True,
+        default="",
+        db_default="",
+        help_text="Hash of the rendered `exclusive` of its workflow, if it has one.",
+    )
+    holds_key = models.BooleanField(default=False, db_default=False)
 
     class Meta:
         constraints = (
@@ -47,6 +55,16 @@ class Job(models.Model):
             models.CheckConstraint(
                 name="job_priority_known", condition=Q(priority__in=[0, 1, 2, 3])
             ),
+            # Runs of one exclusive key never overlap, whatever the claims believe.
+            models.UniqueConstraint(
+                fields=("workflow", "exclusive_key"),
+                name="job_key_held_once",
+                condition=Q(holds_key=True),
+            ),
+            models.CheckConstraint(
+                name="job_held_key_exists",
+                condition=Q(holds_key=False) | ~Q(exclusive_key=""),
+            ),
         )
         indexes = (
             # The plain claim: due and unleased, by priority, oldest first.
@@ -57,8 +75,8 @@ class Job(models.Model):
             ),
             # The fair claim: the same within one workflow.
             models.Index(
-                fields=("workflow", "due_at"),
-                name="job_workflow_due",
+                fields=("workflow", "priority", "due_at"),
+                name="job_workflow_turn",
                 condition=Q(lease_token=None),
             ),
             # The reaper: everything leased.
@@ -76,6 +94,12 @@ class Job(models.Model):
             # max_concurrent_runs: how many slots does this workflow hold?
             models.Index(
                 fields=("workflow",), name="job_slots", condition=Q(holds_slot=True)
+            ),
+            # exclusive: which run of this key is the oldest?
+            models.Index(
+                fields=("workflow", "exclusive_key", "id"),
+                name="job_exclusive",
+                condition=~Q(exclusive_key=""),
             ),
         )
 

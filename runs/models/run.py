@@ -81,6 +81,21 @@ class Run(models.Model):
         db_index=False,
     )
     parent_node = models.CharField(max_length=100, blank=True)
+    item_index = models.PositiveIntegerField(
+        null=True, blank=True, help_text="Its place among the items of a loop, from 0."
+    )
+    depth = models.PositiveSmallIntegerField(
+        default=0, db_default=0, help_text="How many runs it stands below."
+    )
+    caused_by = models.ForeignKey(
+        "self",
+        models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="+",
+        db_index=False,
+        help_text="The ended run whose end started this one.",
+    )
     replay_of = models.ForeignKey(
         "self",
         models.SET_NULL,
@@ -134,6 +149,18 @@ class Run(models.Model):
                 name="run_started_has_time",
                 condition=~Q(status="running") | Q(started_at__isnull=False),
             ),
+            # A loop's item is one child run, also when its start is repeated.
+            models.UniqueConstraint(
+                fields=("parent", "parent_node", "item_index"),
+                name="run_child_once",
+                condition=Q(parent__isnull=False, replay_of=None),
+            ),
+            # The same for a step that starts one run, which has no place among items.
+            models.UniqueConstraint(
+                fields=("parent", "parent_node"),
+                name="run_called_once",
+                condition=Q(parent__isnull=False, replay_of=None, item_index=None),
+            ),
         )
         indexes = (
             # "The runs of this workflow", newest first (id sorts by time).
@@ -175,6 +202,12 @@ class Run(models.Model):
             # "Which run did the provider's delivery become?"
             models.Index(
                 fields=("event_id",), name="run_event", condition=~Q(event_id="")
+            ),
+            # SET_NULL when the run that caused it is purged.
+            models.Index(
+                fields=("caused_by",),
+                name="run_caused_by",
+                condition=Q(caused_by__isnull=False),
             ),
             # SET_NULL when a root is purged.
             models.Index(

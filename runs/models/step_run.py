@@ -16,9 +16,11 @@ class StepRun(models.Model):
     """One step of one run. `input` is rendered and redacted; `output` is exact.
 
     `attempt` is the number of the attempt in progress or last made, from 1.
-    `waiting_for` says what a waiting step waits for: a `retry`, or `time`, at which its
-    stored output counts. `interrupted` marks a step whose worker vanished while it was
-    running, `exhausted` one whose retries ran out.
+    `waiting_for` says what a waiting step waits for: a `retry`, a `permit` of its
+    connection's rate limit, `time`, at which its stored output counts, a `signal`, or
+    its `children`, of which `children_left` have not ended; with `children_stop` the
+    first of them that fails ends the wait. `interrupted` marks a step whose worker
+    vanished while it was running, `exhausted` one whose retries ran out.
     """
 
     run = models.ForeignKey(
@@ -34,6 +36,8 @@ class StepRun(models.Model):
     port = models.CharField(max_length=100, blank=True, default="", db_default="")
     interrupted = models.BooleanField(default=False, db_default=False)
     exhausted = models.BooleanField(default=False, db_default=False)
+    children_left = models.PositiveIntegerField(default=0, db_default=0)
+    children_stop = models.BooleanField(default=False, db_default=False)
     generation = models.PositiveIntegerField(default=0)
     idempotency_key = models.CharField(max_length=64, blank=True)
     due_at = models.DateTimeField(null=True, blank=True)
@@ -61,7 +65,17 @@ class StepRun(models.Model):
             ),
             models.CheckConstraint(
                 name="step_waiting_has_due",
-                condition=~Q(status="waiting") | Q(due_at__isnull=False),
+                condition=~Q(status="waiting")
+                | Q(due_at__isnull=False)
+                | Q(waiting_for="children"),
+            ),
+        )
+        indexes = (
+            # The sweep: steps that are over while children of theirs still run.
+            models.Index(
+                fields=("id",),
+                name="step_children",
+                condition=Q(children_left__gt=0),
             ),
         )
 

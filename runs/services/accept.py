@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from django.db import connection, models, transaction
+from django.db.models.functions import Now
 from django.utils import timezone
 
 from automate.accounts.audit import record as audit
@@ -20,36 +22,13 @@ from automate.lib.database import write_transaction
 from automate.lib.ids import uuid7
 from runs.engine import wake
 from runs.models import IdempotencyKey, Run
+from runs.payloads import discard
+from runs.services.bodies import put_aside, with_payload
 from runs.services.errors import NotRunnable
+from runs.services.events import Event, Target, own_trigger, target_of
+from runs.services.overrides import checked
+from runs.services.search import search_keys
 from workflows.models import Workflow
-
-
-@dataclass(frozen=True, slots=True)
-class Event:
-    """What arrived: the exact bytes, the safe headers, the query."""
-
-    body: bytes = field(default=b"", repr=False)
-    content_type: str = ""
-    headers: Mapping[str, str] = field(default_factory=dict)
-    query: Mapping[str, Any] = field(default_factory=dict)
-    event_id: str = ""
-    source_ip: str | None = None
-    traceparent: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """What an event starts: a published version, from these steps.
-
-    `run_timeout` in seconds; an empty `start` means every step without a connection
-    into it.
-    """
-
-    workflow_id: UUID
-    version_id: UUID
-    run_timeout: int = 86_400
-    trigger_id: UUID | None = None
-    start: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,19 +60,31 @@ def accept(
     *,
     variables: Mapping[str, Any] | None = None,
     search_keys: Mapping[str, Any] | None = None,
+    awaited_as: UUID | None = None,
+    caused_by: UUID | None = None,
 ) -> Accepted:
     """Commit the event as a queued run, or find the run it became before.
 
     One transaction decides and stores; when this returns outside a transaction, the
-    run is on disk (I1). Wakes the drains after the commit.
+    run is on disk (I1), a large body before it. Wakes the drains after the commit.
+    `awaited_as` is the id that a new run gets because somebody waits for its answer by
+    that id already; `caused_by` the ended run that this one follows. Raises
+    PayloadStoreAway.
     """
+    kept = event.kept
+    if kept is None and len(event.body) > settings.INLINE_LIMIT:
+        # What came before is not put again.
+        first = None if dedupe is None else _first_run(dedupe, live=True)
+        if first is not None:
+            return first
+        kept = put_aside(event.body)
     run = Run(
-        id=uuid7(),
+        id=awaited_as or uuid7(),
         workflow_id=target.workflow_id,
         version_id=target.version_id,
         trigger_id=target.trigger_id,
         start=list(target.start),
-        body=event.body,
+        body=event.body if kept is None else kept.value,
         content_type=event.content_type[:200],
         headers=dict(event.headers),
         query=dict(event.query),
@@ -102,15 +93,20 @@ def accept(
         traceparent=event.traceparent[:55],
         variables=dict(variables or {}),
         search_keys=dict(search_keys or {}),
+        caused_by_id=caused_by,
     )
     store = _store_sqlite if connection.vendor == "sqlite" else _store_postgresql
+    if kept is not None:
+        store = with_payload(kept, store)
     while True:
-        if store(run, target.run_timeout, dedupe):
+        if store(run, target, dedupe, awaited_as is not None):
             transaction.on_commit(wake.notify)
             return Accepted(run.pk)
         assert dedupe is not None  # noqa: S101 - only a key can refuse a run
         first = _first_run(dedupe)
         if first is not None:
+            if kept is not None and not connection.in_atomic_block:
+                discard(kept)
             return first
 
 
@@ -119,13 +115,17 @@ def key_hash(key: str) -> str:
     return hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def _first_run(dedupe: Dedupe) -> Accepted | None:
-    """The run that holds this key, by a fresh snapshot; None when purged since."""
-    row = (
-        IdempotencyKey.objects.filter(scope=dedupe.scope, key_hash=key_hash(dedupe.key))
-        .values_list("run_id", "body_hash")
-        .first()
+def _first_run(dedupe: Dedupe, *, live: bool = False) -> Accepted | None:
+    """The run that holds this key, by a fresh snapshot; None when purged since.
+
+    `live`: None too when the key has expired.
+    """
+    keys = IdempotencyKey.objects.filter(
+        scope=dedupe.scope, key_hash=key_hash(dedupe.key)
     )
+    if live:
+        keys = keys.filter(expires_at__gt=Now())
+    row = keys.values_list("run_id", "body_hash").first()
     if row is None:
         return None
     conflict = row[1] != dedupe.body_hash
@@ -147,8 +147,9 @@ k AS (
 ),"""
 _JOB = """
 INSERT INTO runs_job (run_id, workflow_id, priority, due_at, seq, signal_count,
-                      expiries, holds_slot, children_left, wants_answer)
-SELECT id, workflow_id, 2, now(), 0, 0, 0, false, 0, false FROM r RETURNING id"""
+                      expiries, holds_slot, exclusive_key, wants_answer)
+SELECT id, workflow_id, %s::smallint, now(), 0, 0, 0, false, %s::text, %s::boolean
+FROM r RETURNING id"""
 
 
 @cache
@@ -181,8 +182,14 @@ def _run_values(run: Run) -> list[Any]:
     ]
 
 
-def _store_postgresql(run: Run, timeout: int, dedupe: Dedupe | None) -> bool:
-    values = [*_run_values(run), timeout]
+def _store_postgresql(
+    run: Run,
+    target: Target,
+    dedupe: Dedupe | None,
+    wants_answer: bool,  # noqa: FBT001 - one of two alike, called in one place
+) -> bool:
+    job = [target.priority, target.exclusive_key, wants_answer]
+    values = [*_run_values(run), target.run_timeout, *job]
     if dedupe is None:
         statement = f"WITH {_insert_run('')}{_JOB}"
     else:
@@ -207,8 +214,8 @@ ON CONFLICT (scope, key_hash) DO UPDATE
 RETURNING run_id"""
 _JOB_SQLITE = """
 INSERT INTO runs_job (run_id, workflow_id, priority, due_at, seq, signal_count,
-                      expiries, holds_slot, children_left, wants_answer)
-VALUES (%s, %s, 2, %s, 0, 0, 0, 0, 0, 0)"""
+                      expiries, holds_slot, exclusive_key, wants_answer)
+VALUES (%s, %s, %s, %s, 0, 0, 0, 0, %s, %s)"""
 
 
 @cache
@@ -218,7 +225,12 @@ def _insert_run_sqlite() -> str:
     return f"INSERT INTO runs_run ({columns}, created_at, deadline) VALUES ({marks})"  # noqa: S608 - column names of our own model
 
 
-def _store_sqlite(run: Run, timeout: int, dedupe: Dedupe | None) -> bool:
+def _store_sqlite(
+    run: Run,
+    target: Target,
+    dedupe: Dedupe | None,
+    wants_answer: bool,  # noqa: FBT001 - as above
+) -> bool:
     adapt = connection.ops.adapt_datetimefield_value
     values = _run_values(run)
     with write_transaction(), connection.cursor() as cursor:
@@ -229,9 +241,10 @@ def _store_sqlite(run: Run, timeout: int, dedupe: Dedupe | None) -> bool:
             cursor.execute(_TAKE_KEY_SQLITE, [*key, at, adapt(now + dedupe.ttl)])
             if cursor.fetchone() is None:
                 return False
-        end = adapt(now + timedelta(seconds=timeout))
+        end = adapt(now + timedelta(seconds=target.run_timeout))
         cursor.execute(_insert_run_sqlite(), [*values, at, end])
-        cursor.execute(_JOB_SQLITE, [run.pk.hex, run.workflow_id.hex, at])
+        place: list[Any] = [run.pk.hex, run.workflow_id.hex, target.priority, at]
+        cursor.execute(_JOB_SQLITE, [*place, target.exclusive_key, wants_answer])
     return True
 
 
@@ -240,20 +253,45 @@ def execute_manually(
     payload: Any,
     by: User | ApiKey | None,
     variables: Mapping[str, Any] | None = None,
+    priority: int | None = None,
+    *,
+    dedupe: Dedupe | None = None,
+    awaited_as: UUID | None = None,
 ) -> Accepted:
     """Start the published version with a payload of one's own.
 
-    Raises NotRunnable when nothing is published or the workflow is not active.
+    `dedupe` and `awaited_as` are `accept`'s. The run belongs to the workflow's `manual`
+    trigger, or its `api` trigger when an API key starts it, if there is one, and begins
+    where that begins. `priority`: instead of
+    the workflow's own (Job.PRIORITIES). Raises NotRunnable when nothing is published,
+    the workflow is not active, or its `exclusive` fails, and BadVariables for
+    `variables` that the version does not declare.
     """
     if workflow.published_id is None:
         raise NotRunnable(f"{workflow} has no published version; publish it first.")
     if workflow.status != Workflow.Status.ACTIVE:
         raise NotRunnable(f"{workflow} is {workflow.status}; activate it first.")
+    assert workflow.published is not None  # noqa: S101 - its id was there
+    variables = checked(workflow.published, variables or {})
+    body = jsonio.dumps(payload).encode()
+    event = Event(body, "application/json", kept=put_aside(body))
+    target = target_of(
+        workflow,
+        event,
+        trigger=own_trigger(workflow, "api" if isinstance(by, ApiKey) else "manual"),
+        variables=variables,
+        priority=priority,
+    )
+    keys = search_keys(workflow, event, variables)
     with write_transaction():
         accepted = accept(
-            Target(workflow.pk, workflow.published_id, workflow.run_timeout),
-            Event(body=jsonio.dumps(payload).encode(), content_type="application/json"),
+            target,
+            event,
+            dedupe,
             variables=variables,
+            search_keys=keys,
+            awaited_as=awaited_as,
         )
-        audit("run.start", workflow, by=by, changes={"run": str(accepted.run_id)})
+        if not (accepted.duplicate or accepted.conflict):
+            audit("run.start", workflow, by=by, changes={"run": str(accepted.run_id)})
     return accepted

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from uuid import uuid4
 
 import psycopg
@@ -17,6 +18,20 @@ from automate import env
 @pytest.fixture
 def own_database() -> Iterator[str | None]:
     """The URL of an empty database on the server under test; None: SQLite."""
+    with empty_database() as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def module_database() -> Iterator[str | None]:
+    """The same for all tests of a module."""
+    with empty_database() as url:
+        yield url
+
+
+@contextmanager
+def empty_database() -> Iterator[str | None]:
+    """One that is gone afterwards."""
     if settings.SQLITE:
         yield None
         return

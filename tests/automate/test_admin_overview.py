@@ -11,8 +11,16 @@ from django.utils import timezone
 
 from automate import next_steps
 from automate.accounts.models import Team, User
-from runs.models import Run, Worker
-from tests.admin_world import boss, broken_run, flow, operator, signed_in, waiting_run
+from runs.models import Campaign, Run, Worker
+from tests.admin_world import (
+    asking_run,
+    boss,
+    broken_run,
+    flow,
+    operator,
+    signed_in,
+    waiting_run,
+)
 from tests.makers import make_job, make_run
 from workflows.models import Workflow
 
@@ -76,6 +84,30 @@ def test_failures_of_a_day_are_told_until_they_are_old() -> None:
     old = timezone.now() - timedelta(days=2)
     Run.objects.filter(pk=run.pk).update(finished_at=old)
     assert "Nothing: the workers are alive" in overview()
+
+
+def test_decisions_that_are_open_are_told_to_those_who_may_take_them() -> None:
+    team = Team.objects.create(name="Sales", slug="sales")
+    asking_run(flow(team=team))
+    rights = ("runs.view_waittoken", "runs.answer_waittoken")
+    assert "1 run waits for a decision." in overview(operator(*rights, team=team))
+    assert "for a decision." not in overview(operator(*rights))
+    assert "for a decision." not in overview(operator(rights[0], team=team))
+    asking_run(flow("more"))
+    assert "2 runs wait for a decision." in overview(operator(*rights, team=team))
+
+
+def test_a_campaign_that_stopped_is_told_to_who_began_it() -> None:
+    user, other = operator("runs.redrive_run"), operator("runs.redrive_run")
+    campaign = Campaign.objects.create(
+        created_by=user, status="stopped", reason="3 of 20 have failed."
+    )
+    text = overview(user)
+    assert "Your campaign has stopped. 3 of 20 have failed." in text
+    assert reverse("admin:runs_campaign_change", args=(campaign.pk,)) in text
+    assert "Your campaign" not in overview(other)
+    Campaign.objects.create(created_by=user)
+    assert "Your campaign" not in overview(user)
 
 
 def test_the_figures() -> None:

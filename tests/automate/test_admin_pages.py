@@ -11,6 +11,7 @@ from django.apps import apps
 from django.test import Client
 from django.urls import reverse
 
+from automate.accounts.admin.names import MAIN
 from automate.admin import CONTENT_SECURITY_POLICY, site
 from runs.models import Run
 from tests.admin_world import CANARY, boss, broken_run, signed_in, world
@@ -42,6 +43,8 @@ def pages() -> Iterator[str]:
     yield reverse("admin:runs_run_redrive", args=(run.pk,))
     yield reverse("admin:runs_run_cancel", args=(run.pk,))
     yield reverse("admin:runs_run_start", args=(run.workflow_id,))
+    yield reverse("admin:runs_run_try", args=(run.workflow_id,))
+    yield reverse("admin:runs_run_redrive_all")
 
 
 class Inline(HTMLParser):
@@ -135,6 +138,7 @@ def test_forms_refuse_a_post_without_the_token() -> None:
         ("admin:runs_run_redrive", run.pk),
         ("admin:runs_run_cancel", run.pk),
         ("admin:runs_run_start", run.workflow_id),
+        ("admin:runs_run_try", run.workflow_id),
     ):
         assert client.post(reverse(name, args=(pk,))).status_code == 403
     assert Run.objects.filter(replay_of=run).count() == 0
@@ -162,4 +166,24 @@ def test_titles_tell_the_pages_apart() -> None:
         assert found is not None
         titles[label] = " ".join(found[1].split())
     assert titles["runs.run"] == "Runs | Automate"
+    for model, name in MAIN.items():
+        labels = [label for label in LABELS if label.endswith(f".{model.lower()}")]
+        assert [titles[label] for label in labels] == [f"{name} | Automate"]
     assert len(set(titles.values())) == len(titles)
+
+
+def test_a_path_names_no_place_twice() -> None:
+    """As it would when an app stood before its list of the same name."""
+    world(1)
+    client = signed_in(boss())
+    for label in LABELS:
+        row = apps.get_model(label)._default_manager.all()[0]
+        page = reverse(name_of(label, "change"), args=(row.pk,))
+        for address in (list_page(label), page):
+            text = client.get(address).content.decode()
+            found = re.search(r'<div class="breadcrumbs">(.*?)</div>', text, re.DOTALL)
+            assert found is not None, address
+            crumbs = re.sub(r"<[^>]*>", "", found[1]).split("&rsaquo;")
+            names = [crumb.strip() for crumb in crumbs]
+            assert names[0] == "Home"
+            assert len(set(names)) == len(names), names

@@ -247,3 +247,29 @@ def test_programs_get_json_even_with_broken_settings(broken: None) -> None:
     assert status == 1
     assert report["ok"] is False
     assert {"level", "name", "message", "todo"} == set(report["findings"][0])
+
+
+def test_a_payload_store_outside_the_database_is_tried(
+    settings: Settings, well: Path
+) -> None:
+    assert findings("payloads") == []
+    settings.PAYLOAD_STORES = [f"files://{well}/new", f"files://{well}/old", "database"]
+
+    found = findings("payloads")
+
+    assert [finding.level for finding in found] == [OK, OK]
+    assert str(well / "new") in found[0].message
+    assert not [path for path in (well / "new").glob("??/??/*") if path.is_file()]
+
+
+def test_a_payload_store_that_is_away_fails_without_its_keys(
+    settings: Settings,
+) -> None:
+    settings.PAYLOAD_STORES = ["s3://ACCESS:hunter2@gone?endpoint=http://127.0.0.1:9"]
+
+    finding = only("payloads")
+
+    assert finding.level == FAIL
+    assert "s3://gone/ cannot be reached" in finding.message
+    assert "hunter2" not in str(finding)
+    assert "AUTOMATE_PAYLOAD_STORE" in finding.todo

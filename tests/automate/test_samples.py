@@ -7,6 +7,8 @@ from pytest_django import Settings
 
 from automate import samples
 from automate.lib.encryption import EncryptedField, KeyRing, Unreadable
+from automate.lib.ids import uuid7
+from automate.lib.sealed import marker
 from automate.samples import Sample, take, take_all, unreadable_by_column
 from runs.models import Run
 from tests.makers import make_run, make_workflow
@@ -60,3 +62,19 @@ def test_every_encrypted_column_is_looked_at() -> None:
         "workflows.Connection.credentials",
         "workflows.Trigger.secret",
     }
+
+
+def test_a_value_in_the_payload_store_counts_for_its_key_unfetched(
+    settings: Settings,
+) -> None:
+    workflow, (known,) = make_workflow(), KeyRing(["a"]).key_ids
+    settings.FIELD_ENCRYPTION_KEYS = ["a"]
+    for key_id in (known, "0badbeef"):
+        stored = marker(key_id, "s3", uuid7(), 5)
+        run = make_run(workflow)
+        Run.objects.filter(pk=run.pk).update(body=Unreadable("", stored))
+
+    sample = take_bodies()
+
+    assert sample.by_key == {known: 1}
+    assert sample.unreadable == {"0badbeef": 1}

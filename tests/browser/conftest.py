@@ -14,6 +14,7 @@ from pytest_django import Settings
 from pytest_django.live_server_helper import LiveServer
 
 from runs.engine.drain import Drain
+from runs.services.chores import all_chores
 
 QUIET = (
     "--no-sandbox",
@@ -90,7 +91,7 @@ def site(live_server: LiveServer, settings: Settings) -> str:
 @pytest.fixture
 def engine(site: str) -> Iterator[None]:
     """A drain in a thread, as one process of the cluster would run it."""
-    drain = Drain(threads=2)
+    drain = Drain(threads=2, chores=all_chores())
 
     def work() -> None:
         try:

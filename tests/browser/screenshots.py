@@ -1,4 +1,7 @@
-"""`python -m tests.browser.screenshots`: the pictures of the README, made anew."""
+"""`python -m tests.browser.screenshots`: the pictures of the README, made anew.
+
+With a folder: the pages of the demonstration on a desk and on a telephone, to look at.
+"""
 
 from __future__ import annotations
 
@@ -9,16 +12,24 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import Page, sync_playwright
 
 from automate.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 IMAGES = ROOT / "docs" / "images"
 WIDTH, HEIGHT = 1280, 900
+NARROW = 360
+PLACES = (
+    "", "runs/run/", "runs/run/redrive-all/", "runs/campaign/", "runs/waittoken/",
+    "runs/deliveryattempt/", "workflows/workflow/", "workflows/workflow/add/",
+    "workflows/trigger/", "workflows/connection/add/", "webhooks/inboundevent/",
+)  # fmt: skip
 MOST = 30_000  # milliseconds for a page; the machine may be busy
 # As in conftest.py, which needs Django's settings to be imported.
 QUIET = (
@@ -86,20 +97,39 @@ def wait(site: subprocess.Popen[bytes], output: Path) -> Stage:
 
 def take(stage: Stage, target: Path) -> None:
     """Sign in and photograph the page of the run."""
+    with signed_in(stage, WIDTH) as page:
+        page.goto(stage.run)
+        page.locator(".run-title .pill").wait_for()
+        page.screenshot(path=target)
+
+
+def take_all(stage: Stage, folder: Path) -> None:
+    """Photograph the whole of every page, wide and narrow."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for width in (WIDTH, NARROW):
+        with signed_in(stage, width) as page:
+            for place in (*PLACES, stage.run):
+                page.goto(place if place == stage.run else stage.admin + place)
+                name = "run" if place == stage.run else place.replace("/", "-")
+                path = folder / f"{name.strip('-') or 'overview'}-{width}.png"
+                page.screenshot(path=path, full_page=True)
+
+
+@contextmanager
+def signed_in(stage: Stage, width: int) -> Iterator[Page]:
+    """A tab of this width in which somebody has signed in."""
     chromium = shutil.which("chromium")
     if chromium is None:
         raise RuntimeError("Chromium is not installed (apt-get install chromium).")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=list(QUIET))
-        page = browser.new_page(viewport={"width": WIDTH, "height": HEIGHT})
+        page = browser.new_page(viewport={"width": width, "height": HEIGHT})
         page.set_default_timeout(MOST)
         page.goto(stage.admin)
         page.get_by_label("E-mail address").fill(stage.email)
         page.get_by_label("Password").fill(stage.password)
         page.get_by_role("button", name="Log in").click()
-        page.goto(stage.run)
-        page.locator(".run-title .pill").wait_for()
-        page.screenshot(path=target)
+        yield page
         browser.close()
 
 
@@ -110,7 +140,11 @@ def main() -> None:
         output = folder / "output.txt"
         site = start(folder, output)
         try:
-            take(wait(site, output), IMAGES / "run.png")
+            stage = wait(site, output)
+            if sys.argv[1:]:
+                take_all(stage, Path(sys.argv[1]))
+            else:
+                take(stage, IMAGES / "run.png")
         finally:
             site.terminate()
             site.wait(60)

@@ -119,7 +119,7 @@ def test_an_operator_builds_watches_and_repairs(
     httpserver.expect_request("/hook").respond_with_json({"ticket": 4712})
     page.get_by_role("link", name="Redrive from the failed step").click()
     fits(page)
-    page.get_by_role("button", name="Redrive from the failed step").click()
+    page.get_by_role("button", name="Redrive").click()
     wait_for(page, "succeeded")
     expect(page.get_by_text('"ticket": 4712')).to_be_visible()
     page.get_by_role("link", name=second).last.click()
@@ -144,8 +144,10 @@ def test_an_operator_starts_a_run_by_hand_and_cancels_it_while_it_waits(
     page.get_by_role("button", name="Run now").click()
     wait_for(page, "waiting")
     page.get_by_role("link", name="Cancel").click()
+    page.get_by_label("Reason").fill("The order was withdrawn.")
     page.get_by_role("button", name="Cancel").click()
     wait_for(page, "cancelled")
+    expect(page.locator(".trouble").first).to_contain_text("was withdrawn")
     assert complaints == []
 
 
@@ -168,7 +170,8 @@ def test_problems_of_a_draft_stand_at_the_field(
 
 
 PLACES = (
-    "runs/run", "runs/steprun", "runs/deliveryattempt", "workflows/trigger",
+    "runs/run", "runs/steprun", "runs/deliveryattempt", "runs/campaign",
+    "runs/campaignrun", "runs/waittoken", "runs/run/redrive-all", "workflows/trigger",
     "workflows/secret/add", "workflows/connection/add", "accounts/user/add",
     "accounts/apikey/add", "accounts/auditentry", "webhooks/inboundevent",
 )  # fmt: skip

@@ -46,7 +46,18 @@ def config(kind: str) -> str:
     """The config of a step kind, as its schema has it."""
     from workflows.actions.base import get
 
-    schema = get(kind).config_schema
+    return properties(get(kind).config_schema)
+
+
+def trigger(kind: str) -> str:
+    """The config of a trigger kind, as its schema has it."""
+    from workflows.triggers.base import get
+
+    return properties(get(kind).config_schema)
+
+
+def properties(schema: Mapping[str, Any]) -> str:
+    """What a schema's object may hold."""
     required = schema.get("required", ())
     rows = (
         (
@@ -62,8 +73,8 @@ def config(kind: str) -> str:
 def words(part: Mapping[str, Any]) -> str:
     """A schema in words: its title, its description, its choices and bounds."""
     said = [part["title"], part.get("description", "")]
-    if "enum" in part:
-        said.append(", ".join(code(str(choice)) for choice in part["enum"]))
+    choices = part.get("enum") or part.get("items", {}).get("enum", ())
+    said.append(", ".join(code(str(choice)) for choice in choices))
     if "properties" in part:
         said.append(", ".join(code(name) for name in part["properties"]))
     if "maximum" in part:
@@ -93,6 +104,20 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "http_request": lambda: config("http_request"),
     "set": lambda: config("set"),
     "delay": lambda: config("delay"),
+    "approval": lambda: config("approval"),
+    "branch": lambda: config("branch"),
+    "email": lambda: config("email"),
+    "filter": lambda: config("filter"),
+    "for_each": lambda: config("for_each"),
+    "log": lambda: config("log"),
+    "respond": lambda: config("respond"),
+    "run_workflow": lambda: config("run_workflow"),
+    "slack": lambda: config("slack"),
+    "store_file": lambda: config("store_file"),
+    "switch": lambda: config("switch"),
+    "wait_for_webhook": lambda: config("wait_for_webhook"),
+    "schedule": lambda: trigger("schedule"),
+    "run_finished": lambda: trigger("run_finished"),
 }
 
 

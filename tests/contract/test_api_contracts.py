@@ -17,9 +17,10 @@ from django.test import Client
 
 from automate.accounts.models.api_key import Scope
 from automate.lib.errors import Code
-from runs.api.filters import ALIASES, STATUSES, RunQuery
+from runs.api.filters import RunQuery
 from runs.models import Run, RunLog
 from runs.services import RunServiceError
+from runs.services.selection import ALIASES, STATUSES
 from tests.makers import make_attempt, make_key, make_step, make_user, make_workflow
 from workflows.models import Trigger
 

@@ -106,6 +106,17 @@ def test_the_table_of_filters_has_each_filter_once() -> None:
     assert len(docs_tables.tests().splitlines()) == len(TESTS) + 2
 
 
+@pytest.mark.parametrize("package", ["runs.engine", "runs.services"])
+def test_the_map_of_modules_names_each_once_and_no_other(package: str) -> None:
+    page = (ROOT / "docs" / "architecture.md").read_text()
+    rows = page.split(f"| in `{package}` |")[1].split("\n\n")[0].splitlines()[2:]
+    named = [name for row in rows for name in _CODE.findall(row.split("|")[1])]
+    files = (ROOT / package.replace(".", "/")).glob("[!_]*.py")
+    there = {path.stem for path in files}
+    assert len(named) == len(set(named))
+    assert set(named) ^ there == set(), "missing in the map, or in the package"
+
+
 def test_a_stale_table_is_noticed_and_rewritten() -> None:
     page = "# A\n<!-- table: delay -->\n| old |\n<!-- end -->\nthe rest\n"
 

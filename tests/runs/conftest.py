@@ -18,7 +18,6 @@ def engine(settings: Settings, transactional_db: None) -> Settings:
     settings.LISTEN = False
     settings.POLL = 0.02
     settings.GRACE = 3.0
-    settings.DRAIN_MEMORY = 64 * 1024  # of the whole test process, which never shrinks
     return settings
 
 

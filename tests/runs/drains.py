@@ -15,7 +15,8 @@ from automate.lib.net import Client, Policy
 from runs.engine.drain import Drain, Reason
 from runs.engine.held import Held
 from runs.engine.ledger import Ledger, Written, grouped
-from runs.engine.perform import Performer, Result, Task
+from runs.engine.perform import Performer
+from runs.engine.task import Result, Task
 from runs.models import Job, Run
 
 LOOPBACK = [ip_network("127.0.0.0/8")]

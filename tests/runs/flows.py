@@ -49,6 +49,26 @@ def line(*nodes: dict[str, Any]) -> list[dict[str, str]]:
     return [edge(a, b) for a, b in itertools.pairwise(ids)]
 
 
+def loop(key: str, items: Any, *nodes: dict[str, Any], **more: Any) -> dict[str, Any]:
+    """A `for_each` step over these steps, in a line unless connected."""
+    config = {"items": items, "nodes": list(nodes), "connections": line(*nodes)}
+    names = ("connections", "output", "concurrency", "on_item_error")
+    config |= {name: more.pop(name) for name in names if name in more}
+    return node(key, "for_each", config, **more)
+
+
+def calling(key: str, workflow: str, given: Any = None, **more: Any) -> dict[str, Any]:
+    """A `run_workflow` step."""
+    config = {"workflow": workflow, "input": given, **more.pop("config", {})}
+    return node(key, "run_workflow", config, **more)
+
+
+def children(run: Run, key: str | None = None) -> list[Run]:
+    """The runs that this one has started, in order."""
+    rows = Run.objects.filter(parent=run).order_by("item_index", "id")
+    return list(rows if key is None else rows.filter(parent_node=key))
+
+
 def publish(
     *nodes: dict[str, Any],
     connections: Sequence[dict[str, str]] | None = None,
@@ -150,5 +170,6 @@ def expire(*runs: Run) -> list[tuple[int, Any]]:
 def make_due(*runs: Run) -> None:
     """Nothing that these runs wait for lies in the future any more."""
     past = Now() - timedelta(seconds=1)
-    StepRun.objects.filter(run__in=runs, status="waiting").update(due_at=past)
+    timed = StepRun.objects.filter(run__in=runs, due_at__isnull=False)
+    timed.filter(status="waiting").update(due_at=past)
     Job.objects.filter(run__in=runs).update(due_at=past)

@@ -14,10 +14,19 @@ from automate.accounts.audit import record
 from automate.accounts.models import AuditEntry
 from runs import maintenance
 from runs.maintenance import purge
-from runs.models import DeliveryAttempt, IdempotencyKey, Job, Run, RunLog, StepRun
+from runs.models import (
+    DeliveryAttempt,
+    Firing,
+    IdempotencyKey,
+    Job,
+    Run,
+    RunLog,
+    StepRun,
+)
 from runs.models.worker import Worker
 from tests.makers import make_attempt, make_job, make_run, make_step, make_workflow
 from webhooks.models import InboundEvent
+from workflows.models import Trigger
 
 pytestmark = pytest.mark.django_db
 NOW = timezone.now()
@@ -82,20 +91,16 @@ def test_a_run_goes_with_all_that_belongs_to_it() -> None:
         assert model._base_manager.count() == 0
 
 
-def test_what_descends_from_a_purged_run_stays_readable() -> None:
+def test_a_run_stays_while_its_redrive_is_kept() -> None:
+    """And with it what its version hides from those who read the redrive."""
     old = ended(60, status="failed")
-    step = make_step(old, output={"a": 1})
-    new = ended(1, replay_of=old, root_run=old, parent=old)
-    copy = make_step(new, carried_from=step, output={"a": 1})
+    new = ended(1, replay_of=old, root_run=old)
 
     purge(now=NOW)
 
+    assert left() == {old, new}
     new.refresh_from_db()
-    copy.refresh_from_db()
-    assert left() == {new}
-    assert (new.replay_of, new.root_run, new.parent) == (None, None, None)
-    assert copy.carried_from is None
-    assert copy.output == {"a": 1}
+    assert (new.replay_of, new.root_run) == (old, old)
 
 
 def test_a_run_stays_while_its_redrive_is_under_way() -> None:
@@ -105,6 +110,53 @@ def test_a_run_stays_while_its_redrive_is_under_way() -> None:
     purge(now=NOW)
 
     assert left() == {old, new}
+
+
+def test_all_runs_around_an_item_stay_while_its_redrive_is_under_way() -> None:
+    """Its steps read what lies around them, at every level."""
+    root = ended(60, status="failed")
+    outer = ended(60, parent=root, parent_node="a", item_index=0, root_run=root)
+    inner = ended(60, parent=outer, parent_node="b", item_index=0, root_run=root)
+    item = ended(60, parent=inner, parent_node="c", item_index=0, root_run=root)
+    place = {"parent": inner, "parent_node": "c", "item_index": 0}
+    again = make_run(root.workflow, replay_of=item, root_run=root, **place)
+
+    purge(now=NOW)
+
+    assert left() == {root, outer, inner, item, again}
+
+
+def test_a_caller_stays_while_a_run_that_it_called_is_kept() -> None:
+    caller = ended(60)
+    other = make_workflow(retention_days=365)
+    called = ended(60, other, parent=caller, parent_node="a", root_run=caller)
+    deepest = ended(60, other, parent=called, parent_node="a", root_run=caller)
+
+    purge(now=NOW)
+
+    assert left() == {caller, called, deepest}
+
+
+def test_a_called_run_may_go_before_its_caller() -> None:
+    caller = ended(60, make_workflow(retention_days=365))
+    ended(60, parent=caller, parent_node="a", root_run=caller)
+
+    purge(now=NOW)
+
+    assert left() == {caller}
+
+
+def test_a_family_goes_in_one_purge_whatever_the_workflows() -> None:
+    """Whichever of the retentions is looked at first."""
+    brief, long = make_workflow(retention_days=1), make_workflow(retention_days=20)
+    for first, second in [(brief, long), (long, brief)]:
+        root = ended(60, first)
+        middle = ended(60, second, parent=root, parent_node="a", root_run=root)
+        ended(60, first, parent=middle, parent_node="a", root_run=root)
+        ended(50, first, replay_of=root, root_run=root)
+
+    assert purge(now=NOW)["runs"] == 8
+    assert left() == set()
 
 
 def test_many_runs_go_in_batches(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -193,3 +245,19 @@ def test_a_retention_of_thousands_of_years_keeps_everything(
     purge(now=NOW)
 
     assert left() == {run}
+
+
+@pytest.mark.parametrize(("retention", "kept"), [(30, [29, 1]), (1, [1])])
+def test_firings_go_after_the_retention_and_stay_a_week(
+    settings: Settings, retention: int, kept: list[int]
+) -> None:
+    settings.RETENTION_DAYS = retention
+    trigger = Trigger.objects.create(workflow=make_workflow(), kind="schedule")
+    for days in (31, 29, 1):
+        Firing.objects.create(
+            trigger=trigger, slot=str(days), scheduled_for=days_ago(days)
+        )
+    assert purge(now=NOW)["firings"] == 3 - len(kept)
+    assert list(Firing.objects.order_by("id").values_list("slot", flat=True)) == [
+        str(days) for days in kept
+    ]

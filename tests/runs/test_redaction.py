@@ -13,7 +13,7 @@ from automate.accounts.models import Team
 from runs.models import Run, RunLog
 from runs.redaction import clean, redactor_for, values_of
 from tests.makers import make_attempt, make_key, make_run, make_step, make_user
-from tests.runs.flows import call, publish
+from tests.runs.flows import call, given, node, publish
 from workflows.models import Connection, Secret, Workflow, WorkflowVersion
 
 pytestmark = pytest.mark.django_db
@@ -171,3 +171,13 @@ def test_the_admin_s_pages_hide_them_at_two_queries_more(
         assert VALUE not in text, name
         assert TOKEN not in text, name
         assert HIDDEN in text, name
+
+
+def test_what_steps_within_a_loop_name_is_hidden_too() -> None:
+    stored()
+    config = {"connection": "crm", "headers": {"X": "{{ secrets.T }}{{ in-1.x }}"}}
+    inner = call("in-2", "https://crm.example.com", config=config)
+    body = {"nodes": [given("in-1", x=""), inner], "connections": []}
+    each = node("each", "for_each", {"items": [1], **body})
+    run = make_run(publish(each))
+    assert redactor_for(run).text(SAID) == HIDDEN

@@ -63,6 +63,12 @@ def test_a_drain_whose_seat_is_taken_returns_at_once() -> None:
     assert tasks.drain(3) == Reason.SLICE
 
 
+def test_each_drain_fires_schedules_and_tells_of_ends() -> None:
+    tasks.drain(3)
+    names = [chore.__qualname__ for chore in Fake.made["chores"]]
+    assert {"Schedules.fire", "start_followers"} <= set(names)
+
+
 def test_it_goes_on_while_the_pusher_beats(monkeypatch: pytest.MonkeyPatch) -> None:
     pulse.beat(Mark.PUSHER_BEAT)
     seen: list[bool] = []

@@ -94,6 +94,23 @@ def test_a_path_with_slashes_finds_the_trigger_at_both_addresses(prefix: str) ->
     assert answer.status_code == 202
 
 
+@pytest.mark.parametrize("address", ["/v1/webhooks/webhook/abc", "/webhook/abc"])
+def test_a_path_that_repeats_webhook_is_found_where_its_author_posts(
+    address: str,
+) -> None:
+    make_trigger(path="webhook/abc")
+    answer = Client().post(address, PUSH, content_type="application/json")
+    assert answer.status_code == 202
+
+
+def test_a_key_and_a_whole_path_go_before_a_path_that_repeats_webhook() -> None:
+    whole, repeats = make_trigger(path="abc"), make_trigger(path="webhook/abc")
+    client = Client()
+    client.post("/webhook/abc", PUSH, content_type="application/json")
+    client.post("/webhook/webhook/abc", PUSH, content_type="application/json")
+    assert [run.trigger for run in Run.objects.order_by("id")] == [whole, repeats]
+
+
 def test_a_key_goes_before_a_path_that_looks_like_it() -> None:
     first = make_trigger()
     make_trigger(path=first.key)

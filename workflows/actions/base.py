@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, TypeVar
+from uuid import UUID
 
 from workflows.actions.outcomes import Outcome
 from workflows.registry import Registry
@@ -13,10 +15,27 @@ from workflows.registry import Registry
 if TYPE_CHECKING:
     from automate.lib.clock import Clock
     from automate.lib.net import Request, Response
+    from automate.lib.rates import Rate
     from automate.lib.redaction import Redactor
 
 ENTRY_POINT_GROUP = "automate.actions"
-BUILT_IN = ("delay", "http_request", "set")
+BUILT_IN = (
+    "approval",
+    "branch",
+    "delay",
+    "email",
+    "filter",
+    "for_each",
+    "http_request",
+    "log",
+    "respond",
+    "run_workflow",
+    "set",
+    "slack",
+    "store_file",
+    "switch",
+    "wait_for_webhook",
+)
 
 
 class HttpSender(Protocol):
@@ -33,13 +52,15 @@ class RunInfo:
     workflow: str = ""
     version: int = 0
     traceparent: str = ""
+    workflow_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class ConnectionData:
     """A connection, decrypted for one step; `credentials` depends on `kind`.
 
-    bearer: {"token"}; basic: {"username", "password"}; header: {"name", "value"}.
+    bearer: {"token"}; basic: {"username", "password"}; header: {"name", "value"}. Steps
+    begin within its `rate`: nothing that an action has to care for.
     """
 
     name: str
@@ -47,6 +68,13 @@ class ConnectionData:
     base_url: str = ""
     allowed_hosts: frozenset[str] = frozenset()
     credentials: Mapping[str, str] = field(default_factory=dict, repr=False)
+    id: UUID | None = None
+    rate: Rate | None = None
+
+
+def always() -> bool:
+    """Nothing has made the step unwanted."""
+    return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +84,9 @@ class Context:
     `config` is rendered and may hold secrets, hence not printed; `attempt` counts from
     1; `timeout` is the total time allowed in seconds; `allowed_hosts` are those of the
     secrets used (empty: any); `retry_on` is the step's own `retry.retry_on`;
-    `max_response` is AUTOMATE_MAX_RESPONSE in bytes.
+    `max_response` is AUTOMATE_MAX_RESPONSE in bytes, `max_items` AUTOMATE_MAX_ITEMS.
+    `wanted` says whether the lease still holds: who sends without `http` asks it
+    immediately before.
     """
 
     config: Mapping[str, Any] = field(repr=False)
@@ -72,6 +102,8 @@ class Context:
     allowed_hosts: frozenset[str] = frozenset()
     retry_on: tuple[int | str, ...] | None = None
     max_response: int = 1024 * 1024
+    max_items: int = 10_000
+    wanted: Callable[[], bool] = always
 
 
 class Action(ABC):
@@ -80,11 +112,20 @@ class Action(ABC):
     `config_schema` is JSON Schema 2020-12 of the config, an object that refuses
     additional properties and titles each of its own; any place in it may also hold a
     template. `secret_fields` are the places below which `secrets.NAME` may be used
-    ("headers", "signing.secret"). `sends` says that it talks to the network,
+    ("headers", "signing.secret"). `sends` says that it talks to the network, `stores`
+    that it leaves something outside the run: who tries such a step is asked first;
     `render` that the engine renders the config before `execute`, `condition_fields`
     which places hold conditions, `extra_roots` which further template roots (`item`,
-    `index`) its config may name. `retry` and `timeout` override the engine's defaults
-    for this kind.
+    `index`) its config may name. `side_ports` are those of its ports that are no
+    success: a step that takes one of them does not take `success` too. `answered_by`
+    says by what a step of this kind is answered that waits for a signal: such a step
+    has an address, `run.urls.STEP`. `body` says
+    that the config holds a definition of its own, whose steps child runs perform: its
+    `nodes`, `connections` and `output`, which the `config_schema` need not describe.
+    `calls` says that it starts runs of other workflows.
+    `answers` says that the output is what a sender that waits is answered: an object
+    with `status`, `headers` and `body`.
+    `retry` and `timeout` override the engine's defaults for this kind.
     """
 
     kind: ClassVar[str]
@@ -92,7 +133,13 @@ class Action(ABC):
     description: ClassVar[str] = ""
     config_schema: ClassVar[Mapping[str, Any]]
     ports: ClassVar[tuple[str, ...]] = ("success", "failure")
+    side_ports: ClassVar[tuple[str, ...]] = ()
+    answered_by: ClassVar[Literal["", "webhook", "approval"]] = ""
+    body: ClassVar[bool] = False
+    calls: ClassVar[bool] = False
     sends: ClassVar[bool] = False
+    stores: ClassVar[bool] = False
+    answers: ClassVar[bool] = False
     render: ClassVar[bool] = True
     secret_fields: ClassVar[tuple[str, ...]] = ()
     condition_fields: ClassVar[tuple[str, ...]] = ()
@@ -104,9 +151,32 @@ class Action(ABC):
     def execute(self, context: Context) -> Outcome:
         """Do the work and say how it went; bookkeeping is the engine's."""
 
+    def preview(self, context: Context) -> Any:  # noqa: ARG002 - a hook
+        """What the step would send, redacted, as a JSON tree, without sending it.
+
+        None for a step that sends nothing. May raise ValueError for a config that
+        cannot become a request.
+        """
+        return None
+
     def ports_for(self, config: Mapping[str, Any]) -> tuple[str, ...]:  # noqa: ARG002 - switch's ports depend on it
         """The ports that a connection from a step with this config may name."""
         return self.ports
+
+    def idle_ports(self, config: Mapping[str, Any]) -> Mapping[str, str]:  # noqa: ARG002 - a hook
+        """The ports that a step with this config never takes, and what that needs."""
+        return {}
+
+    def target(self, config: Mapping[str, Any]) -> tuple[str, str]:
+        """Method and address of what a step with this config, not rendered, sends.
+
+        History shows them when a worker vanished before it could say more.
+        """
+        return str(config.get("method") or "POST"), str(config.get("url") or "")
+
+    def longest_wait(self, config: Mapping[str, Any]) -> timedelta | None:  # noqa: ARG002 - a hook
+        """How long a step with this config, not rendered, may wait; None: not known."""
+        return None
 
     def check(self, config: Mapping[str, Any]) -> Iterable[tuple[str, str]]:  # noqa: ARG002 - a hook
         """What the schema cannot say: pairs of place in the config and message.
@@ -140,6 +210,12 @@ A = TypeVar("A", bound=type[Action])
 
 def register(action: A) -> A:
     """Class decorator: make the step kind known; raises ActionLoadError."""
+    keys = action.config_schema.get("properties", {}).keys()
+    if {"nodes", "connections"} <= keys and not action.body:
+        raise ActionLoadError(
+            f"the config_schema of {action.kind!r} has both nodes and connections: "
+            "that is the body of a loop, which needs body = True"
+        )
     return _registry.register(action)
 
 

@@ -55,6 +55,12 @@ class Delay(Action):
             except ValueError as error:
                 yield key, str(error)
 
+    def longest_wait(self, config: Mapping[str, Any]) -> timedelta | None:
+        length = config.get("duration")
+        if length is None or (isinstance(length, str) and "{{" in length):
+            return None
+        return parse_duration(length)
+
     def execute(self, context: Context) -> Outcome:
         now = context.clock.now()
         try:

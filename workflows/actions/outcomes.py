@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
 AttemptOutcome = Literal["not_sent", "delivered", "rejected", "unknown"]
+LogLevel = Literal["debug", "info", "warning", "error"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +44,26 @@ class AttemptRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class LogLine:
+    """A line for the run's log; the engine redacts it. `data` is a JSON tree."""
+
+    level: LogLevel
+    message: str
+    data: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Done:
-    """The step succeeded; `output` is a JSON tree."""
+    """The step succeeded; `output` is a JSON tree.
+
+    `port` is the one of the action's own ports that it took; empty: only `success`.
+    `logs` are written with the result.
+    """
 
     output: Any = None
     attempt: AttemptRecord | None = None
+    port: str = ""
+    logs: tuple[LogLine, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,4 +96,36 @@ class Wait:
     output: Any = None
 
 
-Outcome = Done | Retry | Fail | Wait
+@dataclass(frozen=True, slots=True)
+class WaitForSignal:
+    """Hold no worker until somebody answers, or until the aware time `until`.
+
+    `kind` is `webhook` (anybody with the signed address) or `approval` (that, or an
+    operator). `details` is what those who answer are shown, a JSON tree.
+    """
+
+    until: datetime
+    kind: Literal["webhook", "approval"]
+    details: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class StartChildren:
+    """Start a child run for each of `inputs` and wait until all have ended.
+
+    `workflow` is the slug of another workflow, which gets `variables`; empty: the
+    step's own inline body.
+    `concurrency` children run at once, the others are held back. `on_item_error`:
+    `stop` fails the step at the first child that does not succeed, `continue`
+    collects what the others give. `waits` False: the step is done once they started.
+    """
+
+    inputs: tuple[Any, ...] = field(repr=False)
+    workflow: str = ""
+    variables: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    concurrency: int = 1
+    on_item_error: Literal["stop", "continue"] = "stop"
+    waits: bool = True
+
+
+Outcome = Done | Retry | Fail | Wait | WaitForSignal | StartChildren

@@ -11,6 +11,7 @@ from django.http import HttpRequest
 from automate.accounts.admin.base import RelatedFilter
 from automate.accounts.admin.html import pill, when
 from automate.lib.encryption import Unreadable
+from automate.lib.rates import parse_rate
 from workflows.admin.fields import HostsField, WriteOnlyField
 from workflows.admin.owned import (
     GIVE_AGAIN,
@@ -49,12 +50,24 @@ class ConnectionForm(forms.ModelForm):  # type: ignore[type-arg]
 
     class Meta:
         model = Connection
-        fields = ("name", "team", "kind", "base_url", "allowed_hosts", "status")
+        fields = (
+            "name", "team", "kind", "base_url", "allowed_hosts", "rate_limit", "status",
+        )  # fmt: skip
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if "new_value" in self.fields:
             self.fields["new_value"].describe(is_set=not self.instance._state.adding)  # type: ignore[attr-defined]
+
+    def clean_rate_limit(self) -> str:
+        """A rate that can be read."""
+        given: str = self.cleaned_data["rate_limit"].strip()
+        if given:
+            try:
+                parse_rate(given)
+            except ValueError as error:
+                raise forms.ValidationError(str(error)) from None
+        return given
 
     def clean(self) -> dict[str, Any]:
         """Whole credentials, and somewhere to send them."""
@@ -102,7 +115,7 @@ class ConnectionAdmin(OwnedAdmin):
     search_fields = ("name", "base_url")
     fields = (
         "name", "team", "kind", "base_url", "allowed_hosts", "new_name", "new_value",
-        "credentials_state", "status", "last_checked_at", "updated_at",
+        "credentials_state", "rate_limit", "status", "last_checked_at", "updated_at",
     )  # fmt: skip
     readonly_fields = ("credentials_state", "last_checked_at", "updated_at")
 

@@ -13,9 +13,12 @@ from django.http import HttpRequest
 from automate.accounts.admin.base import AuditedAdmin, RelatedFilter
 from automate.accounts.admin.html import NOTHING, code, link, pill
 from workflows import services
+from workflows.admin.firings import latest_firings
 from workflows.admin.links import events_of, runs_of
+from workflows.admin.signing_help import how_to_sign, shell_lines
 from workflows.admin.trigger_form import TriggerForm
 from workflows.admin.triggers import remember_triggers, save_trigger
+from workflows.admin.upcoming import next_fires
 from workflows.models import Trigger
 from workflows.triggers.base import all_kinds
 from workflows.triggers.schemes import SCHEMES
@@ -38,6 +41,23 @@ class TriggerColumns:
             return "It is shown here after saving."
         return code(services.trigger_url(trigger))
 
+    @admin.display(description="next")
+    def upcoming(self, trigger: Trigger) -> str:
+        """The next five moments of one that goes by the clock."""
+        if trigger._state.adding:
+            return "They are shown here after saving."
+        return next_fires(trigger)
+
+    @admin.display(description="how to sign")
+    def signing(self, trigger: Trigger) -> str:
+        """Lines for a shell that post a signed event."""
+        return how_to_sign(trigger)
+
+    @admin.display(description="latest firings")
+    def fired(self, trigger: Trigger) -> str:
+        """When it fired lately, and the runs that this started."""
+        return latest_firings(trigger)
+
 
 class TriggerInline(TriggerColumns, _StackedInline):
     """The triggers on a workflow's page."""
@@ -47,9 +67,10 @@ class TriggerInline(TriggerColumns, _StackedInline):
     extra = 0
     fields = (
         ("kind", "is_active"), "scheme", "path", "address", "events",
-        ("new_secret", "generate"), "more",
+        ("new_secret", "generate"), ("cron", "timezone", "catch_up"), "upcoming",
+        "more",
     )  # fmt: skip
-    readonly_fields = ("address",)
+    readonly_fields = ("address", "upcoming")
     show_change_link = True
 
     def get_extra(self, request: HttpRequest, obj: Any = None, **kwargs: Any) -> int:
@@ -75,12 +96,23 @@ class TriggerAdmin(TriggerColumns, AuditedAdmin):
     ordering = ("workflow__name", "id")
     fields = (
         "workflow_link", "kind", "is_active", "scheme", "path", "address", "events",
-        "new_secret", "generate", "more", "runs", "turned_away",
+        "new_secret", "generate", ("cron", "timezone", "catch_up"), "upcoming",
+        "fired", "more", "runs", "turned_away", "signing",
     )  # fmt: skip
     readonly_fields = (
-        "workflow_link", "address", "runs", "turned_away",
+        "workflow_link", "address", "upcoming", "fired", "runs", "turned_away",
+        "signing",
     )  # fmt: skip
     actions = ("switch_on", "switch_off")
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        """Without firings where there are none, and without lines where none sign."""
+        gone = set()
+        if obj is not None and "cron" not in obj.config:
+            gone.add("fired")
+        if obj is not None and not shell_lines(obj):
+            gone.add("signing")
+        return [field for field in self.fields if field not in gone]
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """A trigger belongs to a workflow, on whose page it is made."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from django import forms
@@ -14,7 +15,7 @@ from workflows.triggers.base import TriggerKind, all_kinds, problems_of
 from workflows.triggers.schemes import SCHEMES
 
 # Config keys that have a field of their own; the rest is JSON in `more`.
-OWN = ("scheme", "events", "path")
+OWN = ("scheme", "events", "path", "cron", "timezone", "catch_up")
 ASK = "Say how senders prove who they are; “No signature” lets anybody in."
 
 
@@ -35,6 +36,28 @@ class TriggerForm(forms.ModelForm):  # type: ignore[type-arg]
         widget=forms.Textarea(attrs={"rows": 2, "cols": 40}),
         help_text="Names or patterns, one a line: push, pull_request.*. Empty: all.",
     )
+    cron = forms.CharField(
+        required=False,
+        max_length=200,
+        help_text="A schedule: minute, hour, day, month, weekday, as 30 7 * * MON-FRI.",
+    )
+    timezone = forms.CharField(
+        required=False,
+        max_length=60,
+        label="Time zone",
+        help_text="Europe/Berlin. Empty: UTC.",
+    )
+    catch_up = forms.ChoiceField(
+        choices=(
+            ("", "the latest one (the usual)"),
+            ("skip", "skip them"),
+            ("one", "the latest one"),
+            ("all", "all in order, 100 at most"),
+        ),
+        required=False,
+        label="Missed moments",
+        help_text="What to do about those that passed while nothing ran.",
+    )
     new_secret = WriteOnlyField(label="Signing secret")
     generate = forms.BooleanField(
         required=False,
@@ -46,7 +69,8 @@ class TriggerForm(forms.ModelForm):  # type: ignore[type-arg]
         required=False,
         label="Further options",
         help_text="JSON: methods, required_headers, idempotency, condition, max_body, "
-        "or the scheme's own options.",
+        "or the scheme's own options; a schedule's payload; of a run's end the "
+        "workflows, statuses and condition.",
     )
 
     class Meta:
@@ -60,7 +84,8 @@ class TriggerForm(forms.ModelForm):  # type: ignore[type-arg]
         self._choices()
         if self.instance._state.adding:
             self.initial["kind"] = self.initial.get("kind") or "webhook"
-        self.initial.setdefault("scheme", config.get("scheme", ""))
+        for name in ("scheme", "cron", "timezone", "catch_up"):
+            self.initial.setdefault(name, config.get(name, ""))
         self.initial.setdefault("events", config.get("events", []))
         more = {key: value for key, value in config.items() if key not in OWN}
         self.initial.setdefault("more", more or "")
@@ -84,37 +109,41 @@ class TriggerForm(forms.ModelForm):  # type: ignore[type-arg]
         """The config as its kind wants it, every problem at the field it belongs to."""
         data: dict[str, Any] = super().clean() or self.cleaned_data
         kind = all_kinds().get(data.get("kind", ""))
-        if kind is None or self.errors:
+        if kind is None:
             return data
-        if kind.addressed and not data.get("scheme"):
+        if kind.addressed and not data.get("scheme") and "scheme" not in self.errors:
             self.add_error("scheme", ASK)
-            return data
+        if data.get("cron") and "cron" not in kind.config_schema.get("properties", {}):
+            self.add_error("cron", f"{kind.label} does not go by the clock.")
         config = kind.normalise(self._config(kind, data))
+        # What is wrong already says nothing about the rest; options need a scheme.
+        told = {*self.errors, *(("more",) if "scheme" in self.errors else ())}
         for problem in problems_of(kind, config, ""):
-            self._tell(problem)
+            self._tell(problem, told)
+        if not {"scheme", "more"} & set(self.errors):
+            self._check_secret(kind, config, data)
         if not self.errors:
             config.pop("path", None)
             self.cleaned_config = config
-            self._check_secret(kind, config, data)
         return data
 
     def _config(self, kind: TriggerKind, data: dict[str, Any]) -> dict[str, Any]:
         more = data.get("more") or {}
         if not isinstance(more, dict):
             self.add_error("more", 'Write an object: {"methods": ["POST"]}.')
-            return {}
+            more = {}
         clash = sorted(set(more) & set(OWN))
         if clash:
             self.add_error("more", f"Use the field above for {', '.join(clash)}.")
-            return {}
-        if not kind.addressed:
-            return dict(more)
-        given = {key: data[key] for key in OWN if data.get(key)}
+        own = [key for key in OWN if key in kind.config_schema.get("properties", {})]
+        given = {key: data[key] for key in own if data.get(key)}
         return {**more, **given}
 
-    def _tell(self, problem: Problem) -> None:
+    def _tell(self, problem: Problem, told: Collection[str]) -> None:
         head = problem.path.split(".")[0].split("[")[0]
         field = head if head in OWN else "more"
+        if field in told:
+            return
         text = problem.message if problem.path == field else str(problem)
         self.add_error(field if field in self.fields else None, text)
 

@@ -13,11 +13,12 @@ from automate.accounts import audit
 from automate.lib.encryption import Unreadable
 from workflows import services
 from workflows.models import Trigger, Workflow
+from workflows.services import scheduling
 from workflows.triggers.base import all_kinds
 
 META = (
-    "name", "description", "tags", "max_concurrent_runs", "run_timeout",
-    "retention_days", "search_keys",
+    "name", "description", "tags", "max_concurrent_runs", "exclusive", "priority",
+    "run_timeout", "retention_days", "search_keys",
 )  # fmt: skip
 
 
@@ -27,10 +28,11 @@ def document_of(
     """The workflow as a document: this definition, and its triggers as they are now."""
     rows = Trigger.objects.filter(workflow=workflow).order_by("id")
     inner = {key: value for key, value in definition.items() if key != "triggers"}
-    return {**meta, "definition": inner, "triggers": [_entry(row) for row in rows]}
+    return {**meta, "definition": inner, "triggers": [entry_of(row) for row in rows]}
 
 
-def _entry(row: Trigger) -> dict[str, Any]:
+def entry_of(row: Trigger) -> dict[str, Any]:
+    """A row as an entry of a document's triggers."""
     config = {**row.config, **({"path": row.path} if row.path else {})}
     entry: dict[str, Any] = {
         "kind": row.kind,
@@ -48,8 +50,11 @@ def save_trigger(request: HttpRequest, form: Any, trigger: Trigger) -> None:
     """Save the row and its secret, keep who did it, and show a new secret once."""
     by: Any = request.user
     is_new = trigger._state.adding
-    trigger.save()
     changed = [name for name in form.changed_data if name not in SECRETIVE]
+    if changed:
+        trigger.next_fire_at = None
+    trigger.save()
+    scheduling.follow(trigger.workflow)
     if is_new or changed:
         changes = {"kind": trigger.kind, "config": trigger.config, "path": trigger.path}
         audit.record(

@@ -7,12 +7,14 @@ from django.contrib import admin
 from automate.accounts.admin.base import ReadOnlyAdmin, RelatedFilter
 from automate.accounts.admin.html import block, code, link, pill, pretty, when
 from workflows.admin.links import runs_of
+from workflows.admin.version_pages import VersionPages
 from workflows.models import WorkflowVersion
 
 
-class WorkflowVersionAdmin(ReadOnlyAdmin):
+class WorkflowVersionAdmin(VersionPages, ReadOnlyAdmin):
     """Versions, newest first; they never change."""
 
+    change_form_template = "admin/workflows/workflowversion/change_form.html"
     team_path = "workflow__team"
     list_display = (
         "name", "workflow_link", "current", "note", "created_by", "made", "runs",

@@ -64,8 +64,8 @@ class WorkflowAdmin(WorkflowSaving, AuditedAdmin):
             {
                 "classes": ("collapse",),
                 "fields": (
-                    "max_concurrent_runs", "run_timeout", "retention_days", "tags",
-                    "search_keys",
+                    "max_concurrent_runs", "exclusive", "priority", "run_timeout",
+                    "retention_days", "tags", "search_keys",
                 ),
             },
         ),
@@ -114,6 +114,8 @@ class WorkflowAdmin(WorkflowSaving, AuditedAdmin):
         context |= {
             "show_publish": may_publish and status != "archived",
             "may_start": status == "active" and request.user.has_perm("runs.add_run"),
+            "may_try": self.has_change_permission(request, workflow)
+            and request.user.has_perm("runs.view_run"),
             "switches": self._switches(status) if may_publish and workflow else (),
             "show_save_and_add_another": False,
         }

@@ -12,7 +12,8 @@ from django.utils.html import format_html, format_html_join
 from automate.accounts import audit
 from automate.accounts.admin.base import AuditedAdmin
 from workflows import services
-from workflows.admin.triggers import document_of, save_trigger, show_once
+from workflows.admin.pasted import entries_of
+from workflows.admin.triggers import document_of, entry_of, save_trigger, show_once
 from workflows.definition import Problem
 from workflows.models import Trigger, Workflow
 
@@ -98,6 +99,8 @@ class WorkflowSaving(_Base):
         by: Any = request.user
         data = form.cleaned_data
         document = document_of(workflow, data["definition"], **form.meta(data))
+        document["triggers"] = self._triggers(workflow, form)
+        self.tell(request, form.notes, messages.WARNING)
         result = services.save_draft(workflow, document, by=by)
         self.tell(request, result.messages, messages.WARNING)
         if "_publish" in request.POST and self.has_publish_permission(request):  # type: ignore[attr-defined]
@@ -107,6 +110,13 @@ class WorkflowSaving(_Base):
         if result.problems:
             note = "The draft is saved. Before it can be published:"
             self.tell(request, result.problems, messages.WARNING, note)
+
+    def _triggers(self, workflow: Workflow, form: Any) -> list[dict[str, Any]]:
+        """The rows' and those that were pasted, which go before the rows they name."""
+        rows = list(Trigger.objects.filter(workflow=workflow).order_by("id"))
+        pasted, claimed = entries_of(form.pasted, rows)
+        kept = [entry_of(row) for row in rows if row.pk not in claimed]
+        return [*kept, *pasted]
 
     def publish(self, request: HttpRequest, workflow: Workflow) -> None:
         """Publish the stored draft and say what came of it."""
@@ -127,7 +137,7 @@ class WorkflowSaving(_Base):
     def tell(
         self, request: HttpRequest, problems: Any, level: int, note: str = ""
     ) -> None:
-        """One message for all of them, each with its place."""
+        """One message for all of them, each with its place if it has one."""
         if problems:
             self.message_user(request, listed(note, problems), level)
 
@@ -168,7 +178,9 @@ def refusal(error: services.WorkflowServiceError) -> str:
 def listed(note: str, problems: Any) -> str:
     """A sentence and a list of problems, or one problem alone."""
     texts = [
-        str(Problem(one.path.removeprefix("definition."), one.message))
+        one
+        if isinstance(one, str)
+        else str(Problem(one.path.removeprefix("definition."), one.message))
         for one in dict.fromkeys(problems)
     ]
     if not note and len(texts) == 1:

@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping
 from copy import deepcopy
 from typing import Any
 
+from workflows.definition.bodies import body_of, walk_nodes
 from workflows.definition.problems import Problem, place
 
 _HEADER = re.compile(
@@ -25,6 +26,7 @@ _SHAPES = re.compile(
     r"|glpat-[A-Za-z0-9_-]{16,}"
     r"|[sr]k_(?:live|test)_[A-Za-z0-9]{10,}"
     r"|xox[abeprs]-[A-Za-z0-9-]{10,}"
+    r"|https://hooks\.slack(?:-gov)?\.com/[A-Za-z0-9_/-]{16,}"
     r"|AKIA[A-Z0-9]{16}"
     r"|SG\.[A-Za-z0-9_-]{16,}\.[A-Za-z0-9_-]{16,}"
     r"|whsec_[A-Za-z0-9+/=_-]{16,}"
@@ -40,17 +42,18 @@ def extract_literals(
 ) -> tuple[dict[str, Any], dict[str, str], list[Problem]]:
     """The definition with references, the values by secret name, and what was done.
 
-    Looks at configs, variables and output of a canonical definition. New names avoid
-    `taken` and those that the definition refers to; equal values share one name.
-    Values that are templates already stay as they are.
+    Looks at configs, in loops too, at variables and output of a canonical definition.
+    New names avoid `taken` and those that the definition refers to; equal values share
+    one name. Values that are templates already stay as they are.
     """
     found = _Found(set(taken) | set(_REFERENCE.findall(repr(definition))))
     result = dict(deepcopy(dict(definition)))
-    for position, node in enumerate(result.get("nodes") or ()):
-        if isinstance(node, dict) and "config" in node:
+    for item in list(walk_nodes(result)):
+        node: Any = item.node
+        if "config" in node:
             label = node.get("id") if isinstance(node.get("id"), str) else "step"
-            path = place("nodes", position, "config")
-            node["config"] = found.tree(node["config"], path, (str(label),))
+            path = place(item.path, "config")
+            node["config"] = found.config(node, path, str(label))
     for key in ("variables", "output"):
         if key in result:
             result[key] = found.tree(result[key], key, (key,))
@@ -64,6 +67,18 @@ class _Found:
         self.taken = taken
         self.secrets: dict[str, str] = {}
         self.messages: list[Problem] = []
+
+    def config(self, node: Mapping[str, Any], path: str, label: str) -> Any:
+        """A step's config; the steps of a loop's body have their own turn."""
+        config, body = node["config"], body_of(node)
+        if body is None:
+            return self.tree(config, path, (label,))
+        return {
+            key: item
+            if key in ("nodes", "connections")
+            else self._member(key, item, place(path, key), (label,))
+            for key, item in body.items()
+        }
 
     def tree(self, value: Any, path: str, names: tuple[str, ...]) -> Any:
         if isinstance(value, str):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,6 +25,16 @@ class Members(Set[str]):
 
     def __len__(self) -> int:
         return self._mask.bit_count()
+
+
+@dataclass(frozen=True)
+class Either:
+    """What is in one of the sets."""
+
+    sets: tuple[Container[str], ...]
+
+    def __contains__(self, name: object) -> bool:
+        return any(name in one for one in self.sets)
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from workflows.definition.bodies import BODY_KINDS
 from workflows.definition.json_tree import clean
 from workflows.definition.problems import DefinitionError, Problem, in_order
 from workflows.definition.reader import Reader, empty
@@ -40,17 +41,28 @@ class Normalised:
 
 
 def normalise(
-    document: Mapping[str, Any], *, trigger_kinds: Collection[str] = TRIGGER_KINDS
+    document: Mapping[str, Any],
+    *,
+    trigger_kinds: Collection[str] = TRIGGER_KINDS,
+    body_kinds: Collection[str] = BODY_KINDS,
 ) -> Normalised:
-    """The canonical form; raises DefinitionError with all that cannot be read."""
-    normalised, problems = attempt(document, trigger_kinds=trigger_kinds)
+    """The canonical form; raises DefinitionError with all that cannot be read.
+
+    `body_kinds` are the step kinds whose config holds steps of its own.
+    """
+    normalised, problems = attempt(
+        document, trigger_kinds=trigger_kinds, body_kinds=body_kinds
+    )
     if problems:
         raise DefinitionError(in_order(problems))
     return normalised
 
 
 def attempt(
-    document: object, *, trigger_kinds: Collection[str] = TRIGGER_KINDS
+    document: object,
+    *,
+    trigger_kinds: Collection[str] = TRIGGER_KINDS,
+    body_kinds: Collection[str] = BODY_KINDS,
 ) -> tuple[Normalised, list[Problem]]:
     """As much of the canonical form as can be had, and what is in the way."""
     tree, problems = clean(document)
@@ -58,7 +70,7 @@ def attempt(
         problems = [Problem("", 'must be an object with "nodes" or "steps"')]
     if problems:
         return Normalised(empty(), []), problems
-    reader = Reader(frozenset(trigger_kinds))
+    reader = Reader(frozenset(trigger_kinds), frozenset(body_kinds))
     reader.read(tree)
     result = Normalised(
         reader.definition, reader.triggers, reader.warnings, reader.meta, reader.places

@@ -5,7 +5,8 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 # Comparing takes some 20 microseconds a name, for each problem of a document.
 MAX_COMPARED = 100
@@ -16,10 +17,15 @@ _BARE_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*\Z")
 
 @dataclass(frozen=True, slots=True, order=True)
 class Problem:
-    """`path` is the place in the document (`nodes[0].config.url`; "" is the whole)."""
+    """`path` is the place in the document (`nodes[0].config.url`; "" is the whole).
+
+    `rule` marks what the published JSON Schema does not say, such as a cycle: a
+    document that the schema accepts has no other problems.
+    """
 
     path: str
     message: str
+    rule: bool = field(default=False, compare=False, kw_only=True)
 
     def __str__(self) -> str:
         return f"{self.path}: {self.message}" if self.path else self.message
@@ -72,6 +78,29 @@ def listed(names: Collection[str], limit: int = 30) -> str:
     ordered = sorted(names)
     more = f" and {len(ordered) - limit} more" if len(ordered) > limit else ""
     return ", ".join(ordered[:limit]) + more
+
+
+_KEY = re.compile(r'\.?([A-Za-z_][A-Za-z0-9_-]*)|\[(\d+)\]|\["(.*?)"\]')
+_NOWHERE = object()
+
+
+def is_rewritten(path: str, given: object, there: str, read: object) -> bool:
+    """Whether the value at a place is another than the one that was written.
+
+    `path` in the document `given`, and `there` in the tree `read` that was made of it.
+    Reading turns "5m" into 300: what is wrong with 300 is no fault of the text's form.
+    """
+    written, made = _value_at(given, path), _value_at(read, there)
+    return type(written) is not type(made) or written != made
+
+
+def _value_at(tree: Any, path: str) -> Any:
+    for bare, number, quoted in _KEY.findall(path):
+        try:
+            tree = tree[int(number)] if number else tree[bare or quoted]
+        except (LookupError, TypeError):
+            return _NOWHERE
+    return tree
 
 
 _NUMBER = re.compile(r"\[(\d+)\]")

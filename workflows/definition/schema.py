@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 MAX_NODES = 1_000
@@ -28,6 +28,13 @@ ERROR_KINDS = (
 RESERVED_IDS = frozenset(
     {"trigger", "steps", "variables", "run", "item", "index", "secrets", "loop"}
     | {"true", "false", "none", "null", "and", "or", "not", "in", "is", "if", "else"}
+)
+# In any case, for engines without flags in patterns: [lL][oO][oO][pP].
+RESERVED_PATTERN = "^(?:{})$".format(
+    "|".join(
+        "".join(f"[{letter}{letter.upper()}]" for letter in word)
+        for word in sorted(RESERVED_IDS)
+    )
 )
 NODE_KEYS = (
     "id",
@@ -118,6 +125,18 @@ CONNECTION: dict[str, Any] = {
     },
 }
 
+VARIABLES: dict[str, Any] = {
+    "title": "Variables",
+    "type": "object",
+    "propertyNames": {
+        "pattern": ID_PATTERN,
+        "x-message": "a variable's name must start with a letter and hold "
+        "only letters, digits, - and _",
+    },
+}
+
+ROOT_ID = "urn:automate:definition"
+
 
 def with_templates(schema: Any, *, top: bool = True) -> Any:
     """A config schema in which any place may hold a template instead.
@@ -145,7 +164,70 @@ def _descend(key: str, value: Any) -> Any:
     return value
 
 
-def node_schema(action_schemas: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+def config_schema(
+    kind: str, schema: Mapping[str, Any], bodies: Collection[str]
+) -> dict[str, Any]:
+    """The config that a step kind asks for, with a loop's body where it has one."""
+    result = {"$id": f"urn:automate:action:{kind}", **with_templates(schema)}
+    if kind in bodies:
+        described = result.get("properties", {})
+        body = {
+            key: {**_notes(described.get(key)), "$ref": f"{ROOT_ID}#/$defs/{key}"}
+            for key in ("nodes", "connections", "output")
+        }
+        own = {key: value for key, value in described.items() if key != "steps"}
+        required = [key for key in result.get("required", ()) if key not in body]
+        result["properties"] = {**own, **body}
+        result["required"] = [*required, "nodes", "connections"]
+    return result
+
+
+def _notes(schema: object) -> dict[str, Any]:
+    given = schema if isinstance(schema, Mapping) else {}
+    return {key: given[key] for key in ("title", "description") if key in given}
+
+
+def node_properties() -> dict[str, Any]:
+    """What steps of all kinds have in common; `type` and `config` are made for each."""
+    return {
+        "id": {
+            "title": "Id",
+            "type": "string",
+            "allOf": [
+                {
+                    "pattern": ID_PATTERN,
+                    "x-message": "must start with a letter and hold only letters, "
+                    "digits, - and _, 64 characters at most",
+                },
+                {
+                    "not": {"type": "string", "pattern": RESERVED_PATTERN},
+                    "x-message": "is a reserved word; choose another id than "
+                    + ", ".join(sorted(RESERVED_IDS)),
+                },
+            ],
+        },
+        "type": {},
+        "name": {"title": "Name", "type": "string", "maxLength": 200},
+        "config": {},
+        "retry": RETRY,
+        "timeout": {
+            "title": "Time-out in seconds",
+            "type": "number",
+            "minimum": 0.1,
+            "maximum": 3_600,
+        },
+        "on_error": {"title": "On error", "enum": ["stop", "continue", "branch"]},
+        "on_unknown": {
+            "title": "When a request was sent and never answered",
+            "enum": ["retry", "fail"],
+            "x-later": ["verify", "ask"],
+        },
+    }
+
+
+def node_schema(
+    action_schemas: Mapping[str, Mapping[str, Any]], bodies: Collection[str] = ()
+) -> dict[str, Any]:
     """One step: what all have in common, then the config that its type asks for."""
     kinds = sorted(action_schemas)
     return {
@@ -154,39 +236,16 @@ def node_schema(action_schemas: Mapping[str, Mapping[str, Any]]) -> dict[str, An
         "additionalProperties": False,
         "required": ["id", "type", "config"],
         "properties": {
-            "id": {
-                "title": "Id",
-                "type": "string",
-                "pattern": ID_PATTERN,
-                "x-message": "must start with a letter and hold only letters, digits, "
-                "- and _, 64 characters at most",
-            },
+            **node_properties(),
             "type": {"title": "Type", "enum": kinds},
-            "name": {"title": "Name", "type": "string", "maxLength": 200},
             "config": {"title": "Config", "type": "object"},
-            "retry": RETRY,
-            "timeout": {
-                "title": "Time-out in seconds",
-                "type": "number",
-                "minimum": 0.1,
-                "maximum": 3_600,
-            },
-            "on_error": {"title": "On error", "enum": ["stop", "continue", "branch"]},
-            "on_unknown": {
-                "title": "When a request was sent and never answered",
-                "enum": ["retry", "fail"],
-                "x-later": ["verify", "ask"],
-            },
         },
         "allOf": [
             {
                 "if": {"required": ["type"], "properties": {"type": {"const": kind}}},
                 "then": {
                     "properties": {
-                        "config": {
-                            "$id": f"urn:automate:action:{kind}",
-                            **with_templates(action_schemas[kind]),
-                        }
+                        "config": config_schema(kind, action_schemas[kind], bodies)
                     }
                 },
             }
@@ -196,22 +255,32 @@ def node_schema(action_schemas: Mapping[str, Mapping[str, Any]]) -> dict[str, An
 
 
 def definition_schema(
-    action_schemas: Mapping[str, Mapping[str, Any]],
+    action_schemas: Mapping[str, Mapping[str, Any]], bodies: Collection[str] = ()
 ) -> dict[str, Any]:
-    """JSON Schema 2020-12 of the canonical form, given each action's config schema."""
+    """JSON Schema 2020-12 of the canonical form, given each action's config schema.
+
+    `bodies` are the kinds whose config holds steps of its own.
+    """
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$id": ROOT_ID,
         "title": "Automate workflow definition",
         "type": "object",
         "additionalProperties": False,
         "required": ["nodes", "connections", "variables"],
         "properties": {
+            "nodes": {"$ref": "#/$defs/nodes"},
+            "connections": {"$ref": "#/$defs/connections"},
+            "variables": VARIABLES,
+            "output": {"$ref": "#/$defs/output"},
+        },
+        "$defs": {
             "nodes": {
                 "title": "Steps",
                 "type": "array",
                 "minItems": 1,
                 "maxItems": MAX_NODES,
-                "items": node_schema(action_schemas),
+                "items": {"$ref": "#/$defs/node"},
             },
             "connections": {
                 "title": "Connections",
@@ -219,15 +288,7 @@ def definition_schema(
                 "maxItems": MAX_CONNECTIONS,
                 "items": CONNECTION,
             },
-            "variables": {
-                "title": "Variables",
-                "type": "object",
-                "propertyNames": {
-                    "pattern": ID_PATTERN,
-                    "x-message": "a variable's name must start with a letter and hold "
-                    "only letters, digits, - and _",
-                },
-            },
             "output": {"title": "Output"},
+            "node": node_schema(action_schemas, bodies),
         },
     }

@@ -10,11 +10,11 @@ from workflows.definition.problems import Problem, listed, place, suggest
 
 ALIASES = {"webhook": "http_request"}
 
-_KIND_KEYS = ("kind", "trigger_type", "type")
-_CONFIG_KEYS = ("config", "configuration")
-_NODE_KEYS = frozenset({"id", "type", "name", "is_active", "secret", *_CONFIG_KEYS})
+KIND_KEYS = ("kind", "trigger_type", "type")
+CONFIG_KEYS = ("config", "configuration")
+_NODE_KEYS = frozenset({"id", "type", "name", "is_active", "secret", *CONFIG_KEYS})
 _TRIGGER_KEYS = frozenset(
-    {"secret", "start", "is_active", "node_id", *_KIND_KEYS, *_CONFIG_KEYS}
+    {"secret", "start", "is_active", "node_id", *KIND_KEYS, *CONFIG_KEYS}
 )
 
 NO_SCHEME = (
@@ -36,7 +36,7 @@ def node_from(item: dict[str, Any]) -> dict[str, Any]:
     config = node["config"]
     if node.get("type") == "http_request" and isinstance(config, dict):
         method = config.get("method")
-        if isinstance(method, str) and "{{" not in method:
+        if isinstance(method, str) and method.isascii() and "{{" not in method:
             node["config"] = {**config, "method": method.upper()}
     if "timeout" in node:
         node["timeout"] = _seconds(node["timeout"])
@@ -76,14 +76,17 @@ def trigger_from(
         hint = suggest(key, known)
         message = f"unknown key (known here: {listed(known)}){hint}"
         problems.append(Problem(place(path, key), message))
-    kind_key = "type" if node else next((k for k in _KIND_KEYS if k in item), "kind")
+    kind_key = "type" if node else next((k for k in KIND_KEYS if k in item), "kind")
+    problems += _said_twice(path, item, CONFIG_KEYS)
+    if not node:
+        problems += _said_twice(path, item, KIND_KEYS)
     kind = item.get(kind_key)
     if not isinstance(kind, str) or kind not in kinds:
         hint = suggest(kind, kinds)
         message = f"must be one of the trigger kinds {listed(kinds)}{hint}"
         return None, [*problems, Problem(place(path, kind_key), message)], []
     trigger: dict[str, Any] = {"kind": kind, "config": {}, "start": []}
-    config_key = next((key for key in _CONFIG_KEYS if key in item), "config")
+    config_key = next((key for key in CONFIG_KEYS if key in item), "config")
     config = item.get(config_key)
     if config is not None and not isinstance(config, dict):
         problems.append(Problem(place(path, config_key), "must be an object"))
@@ -101,6 +104,17 @@ def trigger_from(
     return trigger, problems, warnings
 
 
+def _said_twice(
+    path: str, item: dict[str, Any], keys: Collection[str]
+) -> list[Problem]:
+    """Words for one thing of which a trigger may have one."""
+    given = [key for key in keys if key in item]
+    return [
+        Problem(place(path, key), f'is another word for "{given[0]}"; give one of them')
+        for key in given[1:]
+    ]
+
+
 def _optional(
     path: str,
     item: dict[str, Any],
@@ -116,6 +130,11 @@ def _optional(
         else:
             message = "must be text of 1 to 100 characters"
             problems.append(Problem(place(path, id_key), message))
+    name = item.get("name", "")
+    if node and not (isinstance(name, str) and len(name) <= 200):
+        problems.append(
+            Problem(place(path, "name"), "must be text of at most 200 characters")
+        )
     if "is_active" in item:
         if isinstance(item["is_active"], bool):
             trigger["is_active"] = item["is_active"]
@@ -140,7 +159,7 @@ def _secret(
         if not isinstance(value, str) or not value:
             problems.append(Problem(at, "must be text"))
         elif "secret" in trigger:
-            problems.append(Problem(at, "is given twice"))
+            problems.append(Problem(at, "is given twice", rule=True))
         else:
             trigger["secret"] = value
 

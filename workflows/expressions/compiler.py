@@ -16,6 +16,7 @@ from workflows.expressions import names, operators, paths, source, values
 from workflows.expressions.calls import filter_call, test_call
 from workflows.expressions.errors import MissingError, RenderError, TemplateError
 from workflows.expressions.evaluation import Evaluation, Evaluator
+from workflows.expressions.secrecy import check_secrets
 from workflows.expressions.tree import is_path, parse_tree
 
 ROOTS = ("trigger", "steps", "variables", "run", "item", "index", "secrets")
@@ -38,6 +39,8 @@ def compile_expression(
         tree = parse_tree(written)
         compiler = _Compiler(text, known_names, words)
         evaluate = compiler.expression(tree)
+        if "secrets" in written:
+            check_secrets(tree)
     except TemplateError as error:
         for word, name in words.items():
             error.message = error.message.replace(word, name)

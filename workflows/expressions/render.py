@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
+from workflows.expressions.conditions import Keys, condition_places, replaced
 from workflows.expressions.errors import ExpressionError, RenderError, TemplateError
 from workflows.expressions.evaluation import DEFAULT_LIMITS, Evaluation, Limits
 from workflows.expressions.source import is_template
 from workflows.expressions.template import Template, parse, parse_condition
-from workflows.expressions.values import text_of, truth_of
+from workflows.expressions.values import equal, text_of, truth_of
 
 _MAX_TREE = 100
 
@@ -20,8 +21,11 @@ def render(
     limits: Limits = DEFAULT_LIMITS,
     *,
     known_names: Collection[str] = (),
+    conditions: Collection[str] = (),
 ) -> Any:
     """The tree with every template in it evaluated; keys of mappings are text.
+
+    At the places of `conditions` (see `condition_places`) stands their truth.
 
     What a template evaluates to is never evaluated again. Parts without templates,
     and values passed on whole, are shared with the arguments: treat them as
@@ -29,8 +33,34 @@ def render(
     frozenset saves time. Raises TemplateError and RenderError, whose `path` is the
     place in the tree, such as "headers.X" or "items[0]".
     """
-    evaluation = Evaluation(scope, limits)
-    return _Renderer(evaluation, frozenset(known_names), limits).tree(value, 0)
+    known = frozenset(known_names)
+    for keys in condition_places(value, conditions):
+        value = replaced(value, keys, _Truth(keys, scope, limits, known))
+    return _Renderer(Evaluation(scope, limits), known, limits).tree(value, 0)
+
+
+class _Truth:
+    """Gives a condition's truth; what is wrong with it is told with its place."""
+
+    __slots__ = ("_keys", "_known", "_limits", "_scope")
+
+    def __init__(
+        self,
+        keys: Keys,
+        scope: Mapping[str, Any],
+        limits: Limits,
+        known: frozenset[str],
+    ) -> None:
+        self._keys, self._scope = keys, scope
+        self._limits, self._known = limits, known
+
+    def __call__(self, condition: Any) -> bool:
+        try:
+            return truth(condition, self._scope, self._limits, known_names=self._known)
+        except ExpressionError as error:
+            for key in reversed(self._keys):
+                error.inside(key)
+            raise
 
 
 class _Renderer:
@@ -115,14 +145,27 @@ def truth(
     return truth_of(template.evaluate(Evaluation(scope, limits)))
 
 
+def same(left: Any, right: Any, limits: Limits = DEFAULT_LIMITS) -> bool:
+    """What `left == right` is in an expression: 1 equals 1.0, and not true or "1".
+
+    Raises RenderError when comparing takes more work than an expression may do.
+    """
+    return equal(Evaluation({}, limits), left, right)
+
+
 def templates(
-    value: Any, known_names: Collection[str] = ()
+    value: Any, known_names: Collection[str] = (), conditions: Collection[str] = ()
 ) -> Iterator[tuple[str, Template | TemplateError]]:
-    """Each template of a tree with its place, in order, or what is wrong with it."""
+    """Each template of a tree with its place, in order, or what is wrong with it.
+
+    A text at a place of `conditions` is one, with braces or without.
+    """
     known = frozenset(known_names)
-    for keys, text in _texts(value, (), 0):
+    decided = frozenset(condition_places(value, conditions))
+    for keys, text in _texts(value, (), 0, decided):
+        read = parse_condition if keys in decided else parse
         try:
-            template = parse(text, known)
+            template = read(text, known)
         except TemplateError as error:
             yield _placed(error, keys).path, error
         else:
@@ -130,32 +173,32 @@ def templates(
 
 
 def references(
-    value: Any, known_names: Collection[str] = ()
+    value: Any, known_names: Collection[str] = (), conditions: Collection[str] = ()
 ) -> frozenset[tuple[str, ...]]:
     """The static paths that the templates of a tree name, as Template.references.
 
     A bare step id counts as ("steps", id, ...). Raises TemplateError with its place.
     """
     found: set[tuple[str, ...]] = set()
-    for _, template in templates(value, known_names):
+    for _, template in templates(value, known_names, conditions):
         if isinstance(template, TemplateError):
             raise template
         found |= template.references
     return frozenset(found)
 
 
-def _placed(error: TemplateError, keys: tuple[str | int, ...]) -> TemplateError:
+def _placed(error: TemplateError, keys: Keys) -> TemplateError:
     for key in reversed(keys):
         error.inside(key)
     return error
 
 
 def _texts(
-    value: Any, keys: tuple[str | int, ...], depth: int
-) -> Iterator[tuple[tuple[str | int, ...], str]]:
-    """Each text of a tree that is a template, with the keys that lead to it."""
+    value: Any, keys: Keys, depth: int, also: Collection[Keys] = ()
+) -> Iterator[tuple[Keys, str]]:
+    """Each text of a tree that is a template or stands at one of these places."""
     if isinstance(value, str):
-        if is_template(value):
+        if keys in also or is_template(value):
             yield keys, value
     elif isinstance(value, dict | list):
         if depth >= _MAX_TREE:
@@ -165,4 +208,4 @@ def _texts(
             inner = (*keys, key)
             if isinstance(key, str) and is_template(key):
                 yield inner, key
-            yield from _texts(item, inner, depth + 1)
+            yield from _texts(item, inner, depth + 1, also)

@@ -29,6 +29,9 @@ _BAD_ESCAPE = re.compile(
     r"\\(?!['\"\\nrtbf]|x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U000[0-9a-fA-F]{5}|\n)"
 )
 _PAIRS = {")": "(", "]": "[", "}": "{"}
+# Where a name is a filter, a test or a key, or one of a filter's arguments.
+_NO_START = re.compile(r"(?:\||\.|\bis(?:\s+not)?\s)\s*$")
+_NO_PATH = re.compile(r"\s*=(?!=)")
 _START_OF_NAME = re.compile(r"[^\W\d]")
 
 
@@ -193,8 +196,8 @@ def replace_names(
 ) -> tuple[str, dict[str, str]]:
     """The expression with each such name as one word, and what the words stand for.
 
-    The longest known name wins, at the start of a path or right after `steps.`;
-    strings are left alone.
+    The longest known name wins, at the start of a path or right after `steps.` and
+    `run.urls.`; strings are left alone.
     """
     present = sorted((n for n in names if n in expression), key=len, reverse=True)
     if not present:
@@ -208,7 +211,7 @@ def replace_names(
     bare = "|".join(map(re.escape, starting)) or r"(?!)"
     pattern = re.compile(
         rf"(?P<string>{_STRING})"
-        rf"|(?P<steps>(?<![\w.])steps\s*\.\s*)(?P<member>{member})(?!\w)"
+        rf"|(?P<steps>(?<![\w.])(?:steps|run\s*\.\s*urls)\s*\.\s*)(?P<member>{member})(?!\w)"
         rf"|(?<![\w.])(?P<bare>{bare})(?!\w)",
         re.DOTALL,
     )
@@ -221,3 +224,32 @@ def replace_names(
         return words[match["bare"]]
 
     return pattern.sub(written, expression), {w: n for n, w in words.items()}
+
+
+def rename_roots(text: str, names: Collection[str], root: str) -> str:
+    """The text with `root` wherever an expression's path starts with one of `names`.
+
+    Everything else stays as it is, to the character; so does what cannot be read.
+    """
+    if not names or not is_template(text):
+        return text
+    bare = "|".join(map(re.escape, sorted(names, key=len, reverse=True)))
+    pattern = re.compile(
+        rf"(?P<string>{_STRING})|(?<![\w.-])(?:{bare})(?![\w-])", re.DOTALL
+    )
+
+    def written(match: re.Match[str]) -> str:
+        before, after = match.string[: match.start()], match.string[match.end() :]
+        starts = not _NO_START.search(before) and not _NO_PATH.match(after)
+        return match[0] if match["string"] or not starts else root
+
+    parts: list[str] = []
+    position = 0
+    while (start := text.find("{{", position)) >= 0:
+        try:
+            end = _end_of_expression(text, start + 2)
+        except TemplateError:
+            break
+        parts += [text[position:start], pattern.sub(written, text[start:end])]
+        position = end
+    return "".join([*parts, text[position:]])

@@ -44,6 +44,14 @@ class Connection(models.Model):
         help_text='bearer: {"token"}; basic: {"username", "password"}; '
         'header: {"name", "value"}.'
     )
+    rate_limit = models.CharField(
+        max_length=20,
+        blank=True,
+        default="",
+        db_default="",
+        help_text="Requests that all steps together may send: 10/s, 100/m, 1000/h. "
+        "Empty: no limit.",
+    )
     status = models.CharField(
         max_length=10, choices=Status.choices, default=Status.ACTIVE
     )

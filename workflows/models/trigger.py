@@ -12,7 +12,10 @@ from workflows.models.workflow import Workflow
 
 
 class Trigger(models.Model):
-    """What starts a workflow: a webhook, the API, a person, later a schedule."""
+    """What starts a workflow: a webhook, a schedule, the API, a person, a run's end.
+
+    `next_fire_at` is when a trigger that goes by the clock starts its next run.
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     workflow = models.ForeignKey(Workflow, models.CASCADE, related_name="triggers")
@@ -41,11 +44,26 @@ class Trigger(models.Model):
     previous_secret_expires_at = models.DateTimeField(
         null=True, blank=True, editable=False
     )
+    next_fire_at = models.DateTimeField(null=True, blank=True, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
 
     class Meta:
         ordering = ("created_at",)
+        indexes = (
+            # The firing chore: what is due, and what comes next.
+            models.Index(
+                fields=("next_fire_at",),
+                name="trigger_next_fire",
+                condition=Q(next_fire_at__isnull=False),
+            ),
+            # At each run's end: does any trigger want to know?
+            models.Index(
+                fields=("kind",),
+                name="trigger_run_finished",
+                condition=Q(kind="run_finished", is_active=True),
+            ),
+        )
         constraints = (
             models.CheckConstraint(
                 name="trigger_path_shape",

@@ -19,6 +19,12 @@ class WorkflowVersion(models.Model):
     workflow = models.ForeignKey(Workflow, models.PROTECT, related_name="versions")
     number = models.PositiveIntegerField()
     definition = ExactJSONField()
+    triggers = ExactJSONField(
+        null=True,
+        blank=True,
+        editable=False,
+        help_text="As they were published with it; empty before 0.2.",
+    )
     sha256 = models.CharField(max_length=64)
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL,

@@ -20,6 +20,12 @@ class Workflow(models.Model):
         INACTIVE = "inactive"
         ARCHIVED = "archived"
 
+    class Priority(models.IntegerChoices):
+        URGENT = 0
+        HIGH = 1
+        NORMAL = 2
+        LOW = 3
+
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     slug = models.SlugField(max_length=100, unique=True)
     name = models.CharField(max_length=200)
@@ -55,6 +61,14 @@ class Workflow(models.Model):
     max_concurrent_runs = models.PositiveIntegerField(
         null=True, blank=True, help_text="Empty: no limit."
     )
+    exclusive = models.TextField(
+        blank=True,
+        help_text="An expression read when an event arrives, "
+        '"{{ trigger.payload.customer }}": runs of equal values never overlap.',
+    )
+    priority = models.PositiveSmallIntegerField(
+        choices=Priority.choices, default=Priority.NORMAL, db_default=Priority.NORMAL
+    )
     run_timeout = models.PositiveIntegerField(
         default=86_400, help_text="Seconds after which an unfinished run is failed."
     )
@@ -89,6 +103,9 @@ class Workflow(models.Model):
             ),
             models.CheckConstraint(
                 name="workflow_timeout_positive", condition=Q(run_timeout__gte=1)
+            ),
+            models.CheckConstraint(
+                name="workflow_priority_known", condition=Q(priority__in=[0, 1, 2, 3])
             ),
         )
 

@@ -1,5 +1,6 @@
 """The public verbs of workflows: read a document, save, publish, switch, export."""
 
+from workflows.services.changes import diff_draft, diff_versions
 from workflows.services.documents import (
     Document,
     TriggerSpec,
@@ -28,6 +29,7 @@ from workflows.services.publishing import (
     publish,
     publish_in_full,
 )
+from workflows.services.rollback import rollback
 from workflows.services.triggers import (
     rotate_trigger_secret,
     set_trigger_active,
@@ -49,12 +51,15 @@ __all__ = [
     "check_document",
     "create_workflow",
     "deactivate",
+    "diff_draft",
+    "diff_versions",
     "document_of",
     "dump_yaml",
     "parse_document",
     "publish",
     "publish_in_full",
     "read_documents",
+    "rollback",
     "rotate_trigger_secret",
     "save_document",
     "save_draft",

@@ -13,6 +13,7 @@ from automate.accounts.audit import record
 from automate.accounts.models import ApiKey, Team, User
 from workflows.actions.base import all_actions
 from workflows.definition import Problem, extract_literals, validate
+from workflows.definition.bodies import Located, node_ids, own_config, walk_nodes
 from workflows.definition.problems import in_order, place
 from workflows.expressions import TemplateError, templates
 from workflows.models import Connection, Secret
@@ -50,19 +51,18 @@ def missing_names(definition: Mapping[str, Any], team: Team | None) -> list[Prob
     return problems
 
 
-def _sound_nodes(definition: Mapping[str, Any]) -> Iterator[tuple[int, dict[str, Any]]]:
+def _sound_nodes(definition: Mapping[str, Any]) -> Iterator[Located]:
     """A draft may hold nodes that validation refuses: they are told there."""
-    for position, node in enumerate(definition["nodes"]):
-        if isinstance(node["id"], str) and isinstance(node["config"], dict):
-            yield position, node
+    for item in walk_nodes(definition):
+        if isinstance(item.node["id"], str) and isinstance(item.node["config"], dict):
+            yield item
 
 
 def _secrets_of(definition: Mapping[str, Any]) -> Iterator[Named]:
-    nodes = list(_sound_nodes(definition))
-    ids = {node["id"] for _, node in nodes}
-    for position, node in nodes:
-        base = place("nodes", position, "config")
-        for path, template in templates(node["config"], ids):
+    ids = node_ids(definition)
+    for item in _sound_nodes(definition):
+        base = place(item.path, "config")
+        for path, template in templates(own_config(item.node), ids):
             if isinstance(template, TemplateError):
                 continue
             joint = "" if path.startswith("[") or not path else "."
@@ -72,10 +72,10 @@ def _secrets_of(definition: Mapping[str, Any]) -> Iterator[Named]:
 
 
 def _connections_of(definition: Mapping[str, Any]) -> Iterator[Named]:
-    for position, node in _sound_nodes(definition):
-        name = node["config"].get("connection")
+    for item in _sound_nodes(definition):
+        name = item.node["config"].get("connection")
         if isinstance(name, str):
-            yield place("nodes", position, "config", "connection"), name
+            yield place(item.path, "config", "connection"), name
 
 
 def store_literals(
@@ -121,7 +121,7 @@ def settle(
 
     def moved(found: list[Problem]) -> list[Problem]:
         original = document.normalised.original
-        return in_order(Problem(original(p.path), p.message) for p in found)
+        return in_order(replace(p, path=original(p.path)) for p in found)
 
     return replace(document, definition=definition), moved(messages), moved(problems)
 

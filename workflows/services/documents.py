@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from workflows.actions.base import all_actions
 from workflows.definition import DefinitionError, Normalised, Problem, check
+from workflows.definition.bodies import kinds_with_body
 from workflows.definition.normalise import TRIGGER_KINDS, normalise
-from workflows.definition.problems import in_order, listed, place, suggest
+from workflows.definition.problems import (
+    in_order,
+    is_rewritten,
+    listed,
+    place,
+    suggest,
+)
 from workflows.services.errors import DocumentError
 from workflows.services.meta import Meta, read_meta
 from workflows.triggers.base import TriggerKind, all_kinds, problems_of
@@ -61,6 +68,14 @@ class Document:
     problems: tuple[Problem, ...]
     normalised: Normalised = field(repr=False)
 
+    def published_triggers(self) -> list[dict[str, Any]]:
+        """The triggers that are stored with a version; none: it says nothing of them.
+
+        Without their switches, which people turn between one version and the next.
+        """
+        specs = (replace(spec, is_active=None) for spec in self.triggers)
+        return [spec.as_document() for spec in specs]
+
     def draft(self) -> dict[str, Any]:
         """The draft that is stored: the definition and its triggers, no secrets."""
         draft = dict(self.definition)
@@ -82,7 +97,7 @@ def parse_document(
     known = TRIGGER_KINDS | kinds.keys()
     normalised, problems = check(given, all_actions(), trigger_kinds=known)
     meta, meta_problems = read_meta(normalised.meta)
-    specs, trigger_problems, warnings = _triggers(normalised, kinds)
+    specs, trigger_problems, warnings = _triggers(given, normalised, kinds)
     problems = in_order([*problems, *meta_problems, *trigger_problems])
     if problems and not allow_problems:
         raise DocumentError(problems)
@@ -114,7 +129,11 @@ def _must_be_readable(
     """Raises DocumentError for what even a draft cannot hold."""
     found = list(others)
     try:
-        normalise(document, trigger_kinds=frozenset(kinds))
+        normalise(
+            document,
+            trigger_kinds=frozenset(kinds),
+            body_kinds=kinds_with_body(all_actions()),
+        )
     except DefinitionError as error:
         found += error.problems
     if found:
@@ -132,7 +151,7 @@ def _lifted(document: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _triggers(
-    normalised: Normalised, kinds: Mapping[str, TriggerKind]
+    given: Mapping[str, Any], normalised: Normalised, kinds: Mapping[str, TriggerKind]
 ) -> tuple[list[TriggerSpec], list[Problem], list[Problem]]:
     specs: list[TriggerSpec] = []
     problems: list[Problem] = []
@@ -145,10 +164,14 @@ def _triggers(
             problems.append(Problem(where, _unknown_kind(trigger["kind"], kinds)))
             continue
         config = kind.normalise(trigger["config"])
-        found = problems_of(kind, config, place(where, "config"))
+        at = normalised.original(place("triggers", position, "config"))
+        found = [
+            _marked(problem, given, at, config)
+            for problem in problems_of(kind, config, at)
+        ]
         path = config.pop("path", None) if not found else None
         if path in paths:
-            found.append(Problem(place(where, "config", "path"), "is used twice"))
+            found.append(Problem(place(at, "path"), "is used twice", rule=True))
         if path:
             paths.add(path)
         if not found:
@@ -170,6 +193,15 @@ def _triggers(
     return specs, problems, warnings
 
 
+def _marked(
+    problem: Problem, given: Mapping[str, Any], at: str, config: Mapping[str, Any]
+) -> Problem:
+    """The problem, a rule where the config was read as another value than written."""
+    there = "config" + problem.path.removeprefix(at)
+    rewritten = is_rewritten(problem.path, given, there, {"config": config})
+    return replace(problem, rule=problem.rule or rewritten)
+
+
 def _unknown_kind(name: str, kinds: Mapping[str, TriggerKind]) -> str:
     return (
         f'the trigger kind "{name}" is not in this version; known are '
@@ -188,4 +220,6 @@ def _secret_and_warnings(
         text = "its secret is not used: nothing is signed with this config"
         return [], [*warnings, Problem(where, text)]
     message = kind.check_secret(config, secret)
-    return ([Problem(place(where, "secret"), message)] if message else []), warnings
+    if not message:
+        return [], warnings
+    return [Problem(place(where, "secret"), message, rule=True)], warnings

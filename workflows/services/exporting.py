@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from workflows.definition import extract_literals
+from workflows.definition.bodies import body_of, own_config
 from workflows.models import Trigger, Workflow
 from workflows.services.documents import Document, parse_document
 from workflows.services.triggers import governed, rows_of
@@ -26,6 +28,10 @@ def document_of(workflow: Workflow) -> dict[str, Any]:
     result["status"] = workflow.status
     if workflow.team is not None:
         result["team"] = workflow.team.slug
+    if workflow.exclusive:
+        result["exclusive"] = workflow.exclusive
+    if workflow.priority != Workflow.Priority.NORMAL:
+        result["priority"] = Workflow.Priority(workflow.priority).name.lower()
     for name in ("tags", "search_keys"):
         if getattr(workflow, name):
             result[name] = getattr(workflow, name)
@@ -57,7 +63,7 @@ def _row(row: Trigger) -> dict[str, Any]:
     return entry
 
 
-def _compact(definition: dict[str, Any]) -> dict[str, Any]:
+def _compact(definition: Mapping[str, Any]) -> dict[str, Any]:
     """Without what is empty, with the keys in the order in which people read them."""
     result: dict[str, Any] = {"nodes": [_in_order(n) for n in definition["nodes"]]}
     for key in ("connections", "variables"):
@@ -71,4 +77,8 @@ def _compact(definition: dict[str, Any]) -> dict[str, Any]:
 def _in_order(node: dict[str, Any]) -> dict[str, Any]:
     first = ("id", "type", "name", "config")
     rest = sorted(node.keys() - set(first))
-    return {key: node[key] for key in (*first, *rest) if key in node}
+    result = {key: node[key] for key in (*first, *rest) if key in node}
+    body = body_of(node)
+    if body is not None:
+        result["config"] = {**own_config(node), **_compact(body)}
+    return result

@@ -23,6 +23,8 @@ _SLUG = {
     "maxLength": 100,
     "x-message": "must be 1 to 100 letters, digits, hyphens and underscores",
 }
+# By name; the number is read too.
+PRIORITIES = {choice.name.lower(): choice.value for choice in Workflow.Priority}
 _COUNT = {"type": "integer", "minimum": 1, "maximum": 2**31 - 1}
 SCHEMA: dict[str, Any] = {
     "type": "object",
@@ -41,6 +43,8 @@ SCHEMA: dict[str, Any] = {
         "team": _SLUG,
         "note": {"type": "string", "maxLength": 500},
         "max_concurrent_runs": _COUNT,
+        "exclusive": {"type": "string", "maxLength": 4_096},
+        "priority": {"enum": [*PRIORITIES, *PRIORITIES.values()]},
         "run_timeout": _COUNT,
         "retention_days": {**_COUNT, "minimum": 0, "maximum": 36_500},
         "search_keys": {
@@ -52,12 +56,14 @@ SCHEMA: dict[str, Any] = {
     },
 }
 # Of these a document's null means "no limit"; elsewhere it means "nothing said".
-_NULLABLE = ("max_concurrent_runs", "retention_days")
+_NULLABLE = {"max_concurrent_runs": None, "retention_days": None, "exclusive": ""}
 FIELDS = (
     "name",
     "description",
     "tags",
     "max_concurrent_runs",
+    "exclusive",
+    "priority",
     "run_timeout",
     "retention_days",
     "search_keys",
@@ -85,19 +91,26 @@ def read_meta(given: Mapping[str, Any]) -> tuple[Meta, list[Problem]]:
     said = {key: value for key, value in given.items() if value is not None}
     if isinstance(said.get("run_timeout"), str):
         said["run_timeout"] = _seconds(said["run_timeout"])
-    problems = [
+    shape = [
         problem
         for error in Draft202012Validator(SCHEMA).iter_errors(said)
         for problem in explain(error)
     ]
-    if problems:
+    problems = [*shape, *_expressions(_sources(said))]
+    if shape:
         return Meta(), problems
-    problems = _search_keys(said.get("search_keys", {}))
+    if "priority" in said:
+        said["priority"] = int(PRIORITIES.get(said["priority"], said["priority"]))
     slug, by_id = said.get("slug", ""), said.get("id", "")
     if slug and by_id and slug != by_id:
-        problems.append(Problem("id", "is another word for the slug, and they differ"))
+        text = "is another word for the slug, and they differ"
+        problems.append(Problem("id", text, rule=True))
     fields = {key: said[key] for key in FIELDS if key in said}
-    fields |= {key: None for key in _NULLABLE if key in given and given[key] is None}
+    fields |= {
+        key: empty
+        for key, empty in _NULLABLE.items()
+        if key in given and given[key] is None
+    }
     meta = Meta(
         slug=slug or by_id,
         status=said.get("status", ""),
@@ -115,18 +128,40 @@ def _seconds(text: str) -> Any:
         return text  # for the schema to refuse
 
 
-def _search_keys(keys: Mapping[str, str]) -> list[Problem]:
+def _sources(said: Mapping[str, Any]) -> dict[str, str]:
+    """The expressions by their places; what is no text is the schema's to refuse."""
+    keys = said.get("search_keys")
+    found = {
+        place("search_keys", str(name)): text
+        for name, text in (keys.items() if isinstance(keys, Mapping) else ())
+    }
+    found["exclusive"] = said.get("exclusive") or ""
+    return {where: text for where, text in found.items() if _is_source(text)}
+
+
+def _is_source(text: object) -> bool:
+    return isinstance(text, str) and text != ""
+
+
+def _expressions(sources: Mapping[str, str]) -> list[Problem]:
+    """What is wrong with expressions that are read when an event arrives."""
     problems = []
-    for name, source in keys.items():
-        where = place("search_keys", name)
+    for where, source in sources.items():
         try:
             template = parse(source)
         except TemplateError as error:
-            problems.append(Problem(where, error.message))
+            problems.append(Problem(where, error.message, rule=True))
             continue
+        if where == "exclusive" and not template.is_template:
+            text = "must hold an expression, such as {{ trigger.payload.customer }}"
+            problems.append(Problem(where, text, rule=True))
         roots = {str(path[0]) for path in template.references if path}
         problems += [
-            Problem(where, f'cannot use "{root}": only trigger and variables exist')
+            Problem(
+                where,
+                f'cannot use "{root}": only trigger and variables exist',
+                rule=True,
+            )
             for root in sorted(roots - SEARCH_ROOTS)
         ]
     return problems

@@ -14,9 +14,12 @@ from automate.accounts.audit import record
 from automate.accounts.models import ApiKey, User
 from workflows.definition import Problem, digest
 from workflows.models import Trigger, Workflow, WorkflowVersion
-from workflows.services import credentials, triggers
+from workflows.services import credentials, scheduling, triggers
+from workflows.services.calls import refused_calls
 from workflows.services.documents import Document, parse_document
 from workflows.services.errors import DocumentError, StateRefused
+from workflows.services.long_waits import long_waits
+from workflows.services.no_effect import no_effect
 from workflows.services.transactions import lock, unit_of_work
 
 Actor = User | ApiKey | None
@@ -103,18 +106,29 @@ def _publish(workflow: Workflow, given: Document, by: Actor, note: str) -> Publi
             "updated_at",
         )
     )
+    scheduling.follow(workflow)
     if is_new:
         changes = {"version": version.number, "sha256": version.sha256, "note": note}
         record("workflow.publish", workflow, by=by, changes=changes)
-    warnings = dict.fromkeys([*document.warnings, *synced.warnings])
     return Publication(
         version=version,
         is_new=is_new,
         triggers=tuple(synced.triggers),
         new_secrets=synced.new_secrets,
-        warnings=tuple(warnings),
+        warnings=warnings_of(workflow, document, synced),
         messages=tuple(messages),
     )
+
+
+def warnings_of(
+    workflow: Workflow, document: Document, synced: triggers.Synced
+) -> tuple[Problem, ...]:
+    """What who makes this document the published one should know, each once."""
+    waits = long_waits(document.definition, workflow.run_timeout)
+    calls = refused_calls(workflow, document.definition)
+    idle = no_effect(document.definition)
+    found = [*document.warnings, *synced.warnings, *waits, *calls, *idle]
+    return tuple(dict.fromkeys(found))
 
 
 def _version(
@@ -122,13 +136,18 @@ def _version(
 ) -> tuple[WorkflowVersion, bool]:
     sha256 = digest(document.definition)
     published = workflow.published
+    stored = document.published_triggers()
     if published is not None and published.sha256 == sha256:
-        return published, False
+        # Versions from before 0.2 know no triggers: they differ from nothing.
+        known = published.triggers in (None, stored)
+        if known or not document.names_triggers:
+            return published, False
     last = workflow.versions.aggregate(last=Max("number"))["last"] or 0
     version = WorkflowVersion(
         workflow=workflow,
         number=last + 1,
         definition=document.definition,
+        triggers=stored,
         sha256=sha256,
         created_by=by.user if isinstance(by, ApiKey) else by,
         note=note,
@@ -171,6 +190,7 @@ def _move(workflow: Workflow, status: Workflow.Status, by: Actor) -> bool:
         moved = allowed.update(status=status, updated_at=timezone.now()) == 1
         workflow.refresh_from_db()
         if moved:
+            scheduling.follow(workflow)
             record("workflow." + _VERBS[status], workflow, by=by)
         elif workflow.status != status:
             raise StateRefused(_refusal(workflow, status))

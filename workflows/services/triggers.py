@@ -18,12 +18,14 @@ from automate.lib.encryption import is_readable
 from workflows.definition import Problem
 from workflows.definition.problems import place
 from workflows.models import Trigger, Workflow
+from workflows.services import scheduling
 from workflows.services.documents import Document, TriggerSpec, parse_document
 from workflows.services.errors import DocumentError, StateRefused
 from workflows.services.transactions import lock, unit_of_work
 from workflows.triggers.base import all_kinds
 
 WEBHOOKS = "/v1/webhooks/"
+ALIAS = "webhook/"  # a path's beginning that an address may leave out
 KEEP_PREVIOUS = timedelta(hours=24)
 Actor = User | ApiKey | None
 
@@ -112,7 +114,7 @@ def sync(
     result.triggers += by_hand
     for row in result.triggers:
         _ensure_secret(row, result, by)
-    result.warnings += _warnings(by_hand, ids)
+    result.warnings += warnings_about(by_hand, ids)
     return result
 
 
@@ -151,6 +153,7 @@ def set_trigger_active(trigger: Trigger, *, active: bool, by: Actor) -> bool:
             is_active=active, updated_at=timezone.now()
         )
         if changed:
+            scheduling.follow(workflow)
             _remember_switch(workflow, trigger, active=active)
             action = "trigger.activate" if active else "trigger.deactivate"
             record(action, trigger, by=by)
@@ -203,15 +206,27 @@ def _remember_switch(workflow: Workflow, trigger: Trigger, *, active: bool) -> N
 
 
 def _refuse_taken_paths(document: Document, mine: Sequence[Trigger]) -> None:
-    paths = {spec.path for spec in document.triggers if spec.path}
+    """Raises DocumentError for paths that lead to another trigger already.
+
+    `webhook/abc` and `abc` are one address: `/webhook/abc`.
+    """
     others = Trigger.objects.exclude(pk__in=[row.pk for row in mine])
-    clashes = others.filter(Q(path__in=paths) | Q(key__in=paths))
-    taken = {name for pair in clashes.values_list("path", "key") for name in pair}
-    problems = [
-        Problem(place(spec.place, "config", "path"), f'"{spec.path}" is taken')
-        for spec in document.triggers
-        if spec.path in taken and spec.path
-    ]
+    problems = []
+    seen: set[str] = set()
+    for spec in document.triggers:
+        if not spec.path:
+            continue
+        bare = spec.path.removeprefix(ALIAS)
+        names = {spec.path, bare, ALIAS + bare}
+        if others.filter(Q(path__in=names) | Q(key__in=names)).exists():
+            reason = "is taken"
+        elif bare in seen:
+            reason = f'is the same address as "{bare}"'
+        else:
+            seen.add(bare)
+            continue
+        path = place(spec.place, "config", "path")
+        problems.append(Problem(path, f'"{spec.path}" {reason}'))
     if problems:
         raise DocumentError(problems)
 
@@ -238,6 +253,8 @@ def _follow(
     changes = {k: v for k, v in wanted.items() if getattr(row, k) != v}
     for name, value in wanted.items():
         setattr(row, name, value)
+    if "config" in changes:
+        row.next_fire_at = None  # its moments are others now
     if known is None or changes:
         row.save()
         action = "trigger.change" if known else "trigger.create"
@@ -272,8 +289,8 @@ def _ensure_secret(row: Trigger, result: Synced, by: Actor) -> None:
     record("trigger.generate_secret", row, by=by)
 
 
-def _warnings(rows: Sequence[Trigger], ids: Collection[str]) -> list[Problem]:
-    """About rows made by hand, which no document describes."""
+def warnings_about(rows: Sequence[Trigger], ids: Collection[str]) -> list[Problem]:
+    """About rows that no document describes, when `ids` are the published steps."""
     warnings: list[Problem] = []
     for row in rows:
         if not row.is_active:

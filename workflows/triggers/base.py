@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
 from types import MappingProxyType
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, Literal, TypeVar
 
 from jsonschema import Draft202012Validator
 
@@ -13,7 +14,8 @@ from workflows.definition.problems import Problem, in_order, place
 from workflows.registry import Registry
 
 ENTRY_POINT_GROUP = "automate.triggers"
-BUILT_IN = ("api", "manual", "webhook")
+BUILT_IN = ("api", "manual", "run_finished", "schedule", "webhook")
+CatchUp = Literal["skip", "one", "all"]
 
 
 class TriggerKind:
@@ -21,6 +23,11 @@ class TriggerKind:
 
     `config_schema` is JSON Schema 2020-12 of the stored config, an object that refuses
     additional properties. `addressed` says that a trigger of this kind has a URL.
+
+    A kind that goes by the clock answers `next_fire`, and `payload` with what its runs
+    begin with; the drains start the runs, each moment once over all hosts. Both are
+    pure: no network and no database. The others are started by whoever hears the event,
+    through `runs.services.accept`.
     """
 
     kind: ClassVar[str]
@@ -34,6 +41,10 @@ class TriggerKind:
     def normalise(self, config: Mapping[str, Any]) -> dict[str, Any]:
         """The config as it is stored, from any spelling that people use."""
         return dict(config)
+
+    def written_schema(self) -> Mapping[str, Any]:
+        """JSON Schema of what `normalise` takes, for editors."""
+        return self.config_schema
 
     def check(self, config: Mapping[str, Any]) -> Iterable[tuple[str, str]]:  # noqa: ARG002 - a hook
         """What the schema cannot say: pairs of place in the config and message."""
@@ -54,6 +65,25 @@ class TriggerKind:
     def check_secret(self, config: Mapping[str, Any], secret: str) -> str:  # noqa: ARG002 - a hook
         """Why this cannot be the signing secret, or an empty text."""
         return ""
+
+    def next_fire(self, config: Mapping[str, Any], after: datetime) -> datetime | None:  # noqa: ARG002 - a hook
+        """The first moment later than `after` at which it starts a run, in UTC.
+
+        None: never again, or never by the clock. The same for the same arguments.
+        """
+        return None
+
+    def slot(self, config: Mapping[str, Any], moment: datetime) -> str:  # noqa: ARG002 - a hook
+        """A name for a moment of `next_fire`, at most 100 characters: fires once."""
+        return moment.astimezone(UTC).isoformat()
+
+    def payload(self, config: Mapping[str, Any], moment: datetime) -> Any:  # noqa: ARG002 - a hook
+        """What the run of this moment gets as `trigger.payload`: data for JSON."""
+        return {"scheduled_for": moment.isoformat()}
+
+    def catch_up(self, config: Mapping[str, Any]) -> CatchUp:  # noqa: ARG002 - a hook
+        """Which missed moments fire late: none, the latest one, or all in order."""
+        return "one"
 
 
 class UnknownTriggerKind(KeyError):
@@ -105,7 +135,9 @@ def problems_of(
     ]
     if not found and isinstance(config, Mapping):
         found = [
-            Problem(place(path, *where.split(".")) if where else path, message)
+            Problem(
+                place(path, *where.split(".")) if where else path, message, rule=True
+            )
             for where, message in kind.check(config)
         ]
     return in_order(found)

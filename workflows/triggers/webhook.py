@@ -19,7 +19,9 @@ The stored config, every key optional:
     condition           an expression over `trigger` and `variables`; when it is not
                         true the event is filtered
     max_body            bytes, at most 25 MiB; absent: AUTOMATE_MAX_BODY
-    response_mode       "accept"
+    response_mode       "accept" (the default): answer at once; "wait": hold the request
+                        until a `respond` step answers it or the run ends
+    response_timeout    seconds that "wait" holds it at most: 10 by default, at most 30
 """
 
 from __future__ import annotations
@@ -31,6 +33,7 @@ from automate.lib.durations import parse_duration
 from automate.lib.signing import decode_whsec
 from workflows.definition.steps import NO_SCHEME
 from workflows.expressions import Template, TemplateError, parse, parse_condition
+from workflows.triggers import written
 from workflows.triggers.base import TriggerKind, register
 from workflows.triggers.schemes import HEADER_NAME, SCHEMES, Scheme, scheme_of
 
@@ -38,6 +41,8 @@ MAX_BODY = 25 * 1024 * 1024
 METHODS = ("DELETE", "GET", "PATCH", "POST", "PUT")
 IDEMPOTENCY = ("body", "delivery", "header", "none", "template")
 DEFAULT_WINDOW = 300
+DEFAULT_WAIT = 10.0  # seconds
+LONGEST_WAIT = 30
 PATH = r"^[A-Za-z0-9._~-]+(/[A-Za-z0-9._~-]+)*$(?!\n)"
 ROOTS = frozenset({"trigger", "variables"})
 NOT_YET = "is not in this version"
@@ -116,8 +121,13 @@ CONFIG_SCHEMA: dict[str, Any] = {
         },
         "response_mode": {
             "title": "Answer",
-            "enum": ["accept"],
-            "x-later": ["wait"],
+            "enum": ["accept", "wait"],
+        },
+        "response_timeout": {
+            "title": "Wait for the answer at most, in seconds",
+            "type": "number",
+            "exclusiveMinimum": 0,
+            "maximum": LONGEST_WAIT,
         },
         "rate_limit": {"not": {}, "x-message": NOT_YET},
         **{
@@ -140,7 +150,7 @@ class Webhook(TriggerKind):
     def normalise(self, config: Mapping[str, Any]) -> dict[str, Any]:
         """Moves flat options below the scheme's name and spells out shorthands."""
         result = dict(config)
-        if not result.get("scheme"):
+        if result.get("scheme") in (None, ""):
             result["scheme"] = "none"
         if isinstance(result.get("path"), str):
             result["path"] = result["path"].lstrip("/")
@@ -158,7 +168,12 @@ class Webhook(TriggerKind):
             result["events"] = [result["events"]]
         if "idempotency" in result:
             result["idempotency"] = _idempotency(result["idempotency"])
+        if isinstance(result.get("response_timeout"), str):
+            result["response_timeout"] = _seconds(result["response_timeout"])
         return _options_in_place(result)
+
+    def written_schema(self) -> Mapping[str, Any]:
+        return written.webhook(self.config_schema)
 
     def check(self, config: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
         chosen = scheme_of(config)
@@ -169,6 +184,8 @@ class Webhook(TriggerKind):
         yield from _check_expression(
             "condition", config.get("condition"), parse_condition
         )
+        if "response_timeout" in config and config.get("response_mode") != "wait":
+            yield "response_timeout", 'is only for {"response_mode": "wait"}'
         idempotency = config.get("idempotency")
         if idempotency:
             yield from _check_idempotency(idempotency)
@@ -193,6 +210,13 @@ class Webhook(TriggerKind):
             except ValueError as error:
                 return str(error)
         return "" if secret else "must not be empty"
+
+
+def longest_wait(config: Mapping[str, Any]) -> float:
+    """Seconds that a sender may be kept waiting for the answer; 0: not at all."""
+    if config.get("response_mode") != "wait":
+        return 0.0
+    return float(config.get("response_timeout") or DEFAULT_WAIT)
 
 
 def _options_in_place(config: dict[str, Any]) -> dict[str, Any]:
@@ -222,11 +246,17 @@ def _idempotency(value: Any) -> Any:
         if key in result:
             result.setdefault("by", by)
     if isinstance(result.get("window"), str):
-        try:
-            result["window"] = int(parse_duration(result["window"]).total_seconds())
-        except (ValueError, OverflowError):
-            return result  # for the schema to refuse
+        seconds = _seconds(result["window"])
+        result["window"] = int(seconds) if isinstance(seconds, float) else seconds
     return result
+
+
+def _seconds(text: str) -> float | str:
+    """Of "5m"; the text itself where it is none, for the schema to refuse."""
+    try:
+        return parse_duration(text).total_seconds()
+    except (ValueError, OverflowError):
+        return text
 
 
 def _check_idempotency(value: Mapping[str, Any]) -> Iterable[tuple[str, str]]:

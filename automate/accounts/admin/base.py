@@ -12,10 +12,10 @@ from django.contrib import admin
 from django.contrib.admin.widgets import RelatedFieldWidgetWrapper
 from django.db.models import ForeignKey, Model, QuerySet, TextField
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.utils.text import capfirst
 
 from automate.accounts import audit
 from automate.accounts.admin.html import list_of, pretty
+from automate.accounts.admin.names import list_name
 from automate.accounts.admin.paginator import CappedPaginator
 from automate.accounts.admin.scope import visible
 from automate.accounts.models import AuditEntry, Team
@@ -49,8 +49,7 @@ class BaseAdmin(_ModelAdmin):
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         """The list under its own name instead of "Select ... to change"."""
-        title = capfirst(self.opts.verbose_name_plural)
-        context = {"title": title, **(extra_context or {})}
+        context = {"title": list_name(self.opts), **(extra_context or {})}
         return super().changelist_view(request, context)
 
     def formfield_for_dbfield(

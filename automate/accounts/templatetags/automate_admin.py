@@ -22,11 +22,13 @@ from automate.accounts.admin.html import (
     moment,
     pill,
 )
+from automate.accounts.admin.names import MAIN, list_name
 
 register = template.Library()
 register.filter("pill", pill)
 register.filter("milliseconds", milliseconds)
 register.filter("moment", moment)
+register.filter("list_name", list_name)
 
 
 @register.filter
@@ -58,20 +60,6 @@ def labelled(cells: Iterable[str], headers: Iterable[Mapping[str, Any]]) -> Safe
             )
         )
     return SafeString("".join(shown))
-
-
-MAIN = {
-    "Workflow": "Workflows",
-    "Trigger": "Triggers",
-    "Run": "Runs",
-    "DeliveryAttempt": "Requests",
-    "InboundEvent": "Turned away",
-    "Secret": "Secrets",
-    "Connection": "Connections",
-    "ApiKey": "API keys",
-    "Worker": "Workers",
-    "AuditEntry": "Audit",
-}
 
 
 @register.simple_tag

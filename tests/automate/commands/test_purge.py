@@ -49,6 +49,8 @@ def test_programs_get_json(dry_run: bool) -> None:
         "idempotency_keys": 0,
         "workers": 0,
         "sessions": 0,
+        "firings": 0,
+        "orphaned_payloads": 0,
         "inbound_events": 0,
     }
     assert Run.objects.exists() is dry_run

@@ -4,7 +4,7 @@ import base64
 import json
 import time
 from typing import Any
-from urllib.parse import parse_qs, quote_plus
+from urllib.parse import parse_qs, quote, quote_plus
 
 import pytest
 from hypothesis import given
@@ -428,3 +428,47 @@ def test_hiding_replaces_values_alone_and_leaves_the_rest() -> None:
 def test_hiding_nothing_costs_nothing() -> None:
     tree = {"a": ["b"]}
     assert Redactor().hide(tree) is tree
+
+
+class TestAddresses:
+    """Of steps that wait for an answer: anybody's, known to this redactor or not."""
+
+    RUN = "01a1fe6a-472d-72e1-90dd-c001fec95da3"
+    SIGNATURE = "abcdefghijklmnopqrstuvwxyz234567"
+    ADDRESS = f"https://a.example.com/v1/resume/{RUN}/ask-boss/{SIGNATURE}"
+
+    @pytest.mark.parametrize(
+        "written",
+        [
+            ADDRESS,
+            quote(ADDRESS, safe=""),
+            quote(quote(ADDRESS, safe=""), safe=""),
+            ADDRESS.replace("/", "\\/"),
+            f"Go to {ADDRESS}.",
+            f'{{"text": "see {ADDRESS}"}}',
+            f"text={quote(ADDRESS, safe='')}&b=1",
+        ],
+    )
+    def test_a_signature_is_hidden_however_it_is_written(self, written: str) -> None:
+        redactor = Redactor()
+        for shown in (
+            redactor.text(written),
+            str(redactor.data({"a": [written]})),
+            redactor.url(written),
+            redactor.body(written.encode(), "text/plain", 10_000)[0],
+        ):
+            assert self.SIGNATURE not in shown
+            assert REDACTED in shown
+            assert "ask-boss" in shown
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "resume",
+            f"v1/resume/{RUN}/ask",
+            f"v1/resume/{RUN}/ask/short",
+            f"v1/resume/nobody/ask/{SIGNATURE}",
+        ],
+    )
+    def test_what_is_no_address_is_shown(self, text: str) -> None:
+        assert Redactor().text(text) == text

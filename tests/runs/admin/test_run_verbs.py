@@ -9,7 +9,7 @@ from django.urls import reverse
 
 from automate.accounts.models import AuditEntry, Team, User
 from runs.admin.run import RunAdmin
-from runs.admin.run_verbs import AT_ONCE
+from runs.admin.run_verbs import AT_ONCE, REASON
 from runs.models import Run
 from tests.admin_world import (
     CANARY,
@@ -47,10 +47,10 @@ def test_a_redrive_is_asked_for_and_then_done(start: str) -> None:
     user = operator(*VIEWER, "runs.redrive_run")
     client = signed_in(user)
     question = client.get(page(run, "redrive"), {"start": start})
-    assert f'name="start" value="{start}"' in question.content.decode()
+    assert f'value="{start}" selected' in question.content.decode()
     assert Run.objects.filter(replay_of=run).count() == 0
 
-    done = client.post(page(run, "redrive"), {"start": start, "version": "latest"})
+    done = client.post(page(run, "redrive"), {"start": start, "version": "pinned"})
     new = Run.objects.get(replay_of=run)
     assert done["Location"] == page(new)
     entry = AuditEntry.objects.get(action="run.redrive")
@@ -75,6 +75,22 @@ def test_a_waiting_run_is_cancelled() -> None:
     assert "The run is cancelled." in texts(response)
 
 
+def test_the_reason_of_a_cancel_stands_in_the_run_and_in_the_audit() -> None:
+    run, other = waiting_run(flow()), waiting_run(flow("other"))
+    client = signed_in(boss())
+    assert 'name="reason"' in client.get(page(run, "cancel")).content.decode()
+    client.post(page(run, "cancel"), {"reason": " The order was withdrawn. "})
+    run.refresh_from_db()
+    assert run.error_message == "The order was withdrawn."
+    entry = AuditEntry.objects.get(action="run.cancel")
+    assert entry.changes == {"reason": "The order was withdrawn."}
+
+    assert 'name="reason"' in act(boss(), "cancel_runs", other).content.decode()
+    act(boss(), "cancel_runs", other, confirmed="1", reason="x" * 600)
+    other.refresh_from_db()
+    assert other.error_message == "x" * REASON
+
+
 def test_a_second_cancel_says_that_the_run_had_ended() -> None:
     run = broken_run(flow())
     response = signed_in(boss()).post(page(run, "cancel"), follow=True)
@@ -84,11 +100,13 @@ def test_a_second_cancel_says_that_the_run_had_ended() -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_what_the_service_refuses_is_told_on_the_run_s_page() -> None:
+def test_what_the_service_refuses_is_told_where_it_was_asked_for() -> None:
     run = waiting_run(flow())
-    response = signed_in(boss()).post(page(run, "redrive"), {}, follow=True)
-    assert "is still running" in texts(response)
-    assert response.redirect_chain == [(page(run), 302)]
+    chosen = {"start": "start", "version": "pinned"}
+    response = signed_in(boss()).post(page(run, "redrive"), chosen)
+    assert response.status_code == 200
+    assert "is still running" in response.content.decode()
+    assert 'value="start" selected' in response.content.decode()
 
 
 @pytest.mark.parametrize("verb", ["redrive", "cancel", "payload"])
@@ -173,7 +191,7 @@ def test_one_refusal_does_not_keep_the_others_from_being_redriven() -> None:
         follow=True,
     )
     assert "1 run(s) redriven." in texts(response)
-    assert "succeeded; redrive it from the start." in texts(response)
+    assert "succeeded; redrive it from the start" in texts(response)
     assert Run.objects.get(replay_of__isnull=False).replay_of == broken
 
 
@@ -225,10 +243,19 @@ def test_the_exact_payload_needs_its_permission_and_leaves_an_entry() -> None:
     assert CANARY not in str(entry.changes)
 
 
-def test_a_hostile_version_or_start_becomes_the_safe_one() -> None:
+@pytest.mark.parametrize(
+    "given",
+    [
+        {},
+        {"start": "<script>", "version": "pinned"},
+        {"start": "gone", "version": "pinned"},
+        {"start": "start", "version": "../../"},
+    ],
+)
+def test_what_the_page_does_not_offer_does_nothing(given: dict[str, str]) -> None:
     run = broken_run(flow())
-    signed_in(boss()).post(
-        page(run, "redrive"), {"start": "<script>", "version": "../../"}
-    )
-    entry = AuditEntry.objects.get(action="run.redrive")
-    assert entry.changes["from"] == "start"
+    response = signed_in(boss()).post(page(run, "redrive"), given)
+    assert response.status_code == 200
+    assert "<script>" not in response.content.decode().partition("<form")[2]
+    assert not AuditEntry.objects.filter(action="run.redrive").exists()
+    assert not Run.objects.filter(replay_of=run).exists()

@@ -8,8 +8,9 @@ import pytest
 
 from automate.accounts.models import AuditEntry, Team
 from runs.models import Job, Run
-from tests.makers import make_job, make_run, make_workflow
+from tests.makers import make_job, make_run, make_step, make_workflow
 from tests.runs.api.conftest import Ask
+from tests.runs.flows import given, publish, steps
 
 pytestmark = pytest.mark.django_db
 
@@ -70,6 +71,27 @@ def test_start_and_pinned_are_what_is_done_without_a_body(ask: Ask) -> None:
     assert redrive(ask, make_run(status="failed")).status_code == 202
 
 
+@pytest.mark.parametrize("start", ["b", "step:b"])
+def test_from_a_step_what_was_before_it_keeps_its_output(ask: Ask, start: str) -> None:
+    flow = publish(given("a", n=1), given("b", n=2), given("c", n="{{ b.n }}"))
+    run = make_run(workflow=flow, version=flow.published, status="failed")
+    for key in ("a", "b"):
+        make_step(run, key, kind="set", output={"n": 7}, status="succeeded")
+
+    response = redrive(ask, run, {"from": start})
+
+    assert response.status_code == 202
+    assert steps(Run.objects.get(pk=response.json()["id"])) == {"a": "succeeded"}
+
+
+def test_from_a_step_that_is_not_there_is_refused(ask: Ask) -> None:
+    response = redrive(ask, make_run(status="failed"), {"from": "middle"})
+
+    assert response.status_code == 409
+    assert response.json()["error"]["code"] == "REDRIVE_REFUSED"
+    assert "middle" in response.json()["error"]["message"]
+
+
 @pytest.mark.parametrize("status", ["queued", "running"])
 def test_an_unfinished_run_is_not_redriven(ask: Ask, status: str) -> None:
     response = redrive(ask, make_run(status=status))
@@ -82,7 +104,8 @@ def test_an_unfinished_run_is_not_redriven(ask: Ask, status: str) -> None:
 @pytest.mark.parametrize(
     ("data", "field"),
     [
-        ({"from": "middle"}, "from"),
+        ({"from": ""}, "from"),
+        ({"from": "x" * 106}, "from"),
         ({"version": "3"}, "version"),
         ({"form": "start"}, "form"),
         ({"from": None}, "from"),

@@ -35,6 +35,7 @@ class World:
     states: Mapping[str, StepState]
     now: datetime
     entries: frozenset[str]
+    side_ports: Mapping[str, frozenset[str]]
 
     def tell(self) -> Told:
         """Apply the rules of joining until nothing changes."""
@@ -59,7 +60,7 @@ class World:
         taken: dict[str, set[str]] = {}
         for node, state in self.states.items():
             if state.status is StepStatus.SUCCEEDED:
-                taken[node] = {state.port or "success"}
+                taken[node] = self._ports(node, state)
             elif state.status is StepStatus.FAILED:
                 rule = self.on_error[node]
                 taken[node] = {"continue": {"success"}, "branch": {"failure"}}.get(
@@ -69,8 +70,13 @@ class World:
                 taken[node] = set()
             elif self._time_is_up(state) and not told.stopped_by:
                 told.complete.add(node)
-                taken[node] = {state.port or "success"}
+                taken[node] = self._ports(node, state)
         return taken
+
+    def _ports(self, node: str, state: StepState) -> set[str]:
+        if state.port in self.side_ports.get(node, ()):
+            return {state.port}
+        return {"success", state.port} - {""}
 
     def _time_is_up(self, state: StepState) -> bool:
         return state.waiting_for == "time" and self._due(state)

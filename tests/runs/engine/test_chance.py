@@ -15,8 +15,8 @@ import pytest
 from pytest_django import Settings
 
 from runs.engine.handback import hand_back
-from runs.engine.perform import Result
 from runs.engine.reap import reap
+from runs.engine.task import Result
 from runs.models import DeliveryAttempt, Job, Run, StepRun
 from runs.services import cancel
 from runs.states import FINAL_RUN, FINAL_STEP, StepStatus

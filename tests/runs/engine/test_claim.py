@@ -14,8 +14,10 @@ from django.db import transaction
 from django.db.models.functions import Now
 from django.utils import timezone
 
+from automate.lib.database import write_transaction
 from automate.lib.ids import uuid7
-from runs.engine.claim import Candidate, Claim, Claimer, _pick
+from runs.engine.claim import Candidate, Claim, Claimer
+from runs.engine.shares import pick_by_priority
 from runs.models import Job, Run
 from tests.runs.drains import drained, draining, together, until
 from tests.runs.flows import given, many, node, publish, started
@@ -51,7 +53,7 @@ def crowd(workflow: Workflow, count: int, **fields: Any) -> None:
 
 
 def claim(want: int = 64, claimer: Claimer | None = None) -> Claim:
-    with transaction.atomic():
+    with write_transaction():
         return (claimer or Claimer()).claim(want)
 
 
@@ -139,13 +141,13 @@ class TestPriority:
         def candidate(number: int, priority: int) -> Candidate:
             due = now + timedelta(seconds=number)
             flow = UUID(int=priority)
-            values = (0, 0, 0, False, None, None, "", now)
+            values = (0, 0, 0, False, None, None, "", "", False, False, now)
             return Candidate(number, uuid7(), flow, priority, due, *values)
 
         old_and_low = [candidate(number, 3) for number in range(100)]
         young_and_high = [candidate(100 + number, 0) for number in range(100)]
 
-        chosen = _pick(old_and_low + young_and_high, 60)
+        chosen = pick_by_priority(old_and_low + young_and_high, 60)
 
         by_age = [job.id for job in chosen if job.priority == 3]
         assert len(chosen) == 60
@@ -299,7 +301,7 @@ def test_a_queue_that_is_never_empty_keeps_no_suspect_waiting(
         return Done()
 
     teach(monkeypatch, rest=rest)
-    monkeypatch.setattr("runs.engine.drain.SUSPECTS_EVERY", 0.2)
+    monkeypatch.setattr("runs.engine.looks.SUSPECTS_EVERY", 0.2)
     slow = publish(told("a", "rest"))
     crowd(slow, 300)
     last = started(slow)

@@ -34,7 +34,7 @@ def test_no_index_of_the_hot_table_holds_lease_until() -> None:
     with connection.cursor() as cursor:
         cursor.execute(statement)
         texts = [text for (text,) in cursor.fetchall() if text]
-    for name in ("job_due", "job_workflow_due", "job_leased"):
+    for name in ("job_due", "job_workflow_turn", "job_leased"):
         assert any(name in text for text in texts)
     assert not [text for text in texts if "lease_until" in text]
 
@@ -68,7 +68,8 @@ def test_jobs_of_the_future_are_not_walked_over(flow: Workflow, statement: str) 
     """Shown to fail with clock_timestamp(), which is never an index condition."""
     crowd(flow, 3000, due_at=timezone.now() + timedelta(days=1))
     crowd(flow, 5)
-    values: list[Any] = [16] if statement == "plain" else [[flow.pk], 16]
+    shares = [[flow.pk], [0, 1, 2, 3], [16, 16, 16, 16]]
+    values: list[Any] = [16] if statement == "plain" else shares
     text = {"plain": claim._PLAIN, "fair": claim._FAIR}[statement]
 
     scans = of_jobs(explained(text, values))

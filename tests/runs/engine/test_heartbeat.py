@@ -16,6 +16,7 @@ from pytest_django import Settings
 from runs.engine.heartbeat import Heartbeat, extend
 from runs.engine.reap import Reaper
 from runs.models import Job, Run
+from runs.services import cancel
 from tests.automate.lib.net.servers import Server, answer, read_request
 from tests.runs.drains import Hand, draining, in_thread, until
 from tests.runs.flows import again, call, expire, given, many, publish, started
@@ -41,6 +42,39 @@ def test_a_beat_moves_the_end_of_our_leases(hand: Hand, engine: Settings) -> Non
     later = Now() + timedelta(seconds=engine.LEASE - 5)
     assert Job.objects.filter(lease_until__gt=later).count() == 3
     assert all(item.lease_ends > 0 for item in held)
+
+
+def test_what_somebody_else_did_to_a_run_is_noticed(hand: Hand) -> None:
+    """Shown to fail without the comparison of signal counts."""
+    signalled, ended, same = many(publish(given("a")), 3)
+    hand.claim()
+    Job.objects.filter(run=signalled).update(signal_count=1)
+    Job.objects.filter(run=ended).delete()
+
+    extend(list(hand.held.values()))
+
+    noticed = {key: item.noticed for key, item in hand.held.items()}
+    assert noticed == {signalled.pk: True, ended.pk: True, same.pk: False}
+
+
+def test_a_drain_lets_go_of_a_cancelled_run_while_its_step_goes_on(
+    engine: Settings,
+) -> None:
+    engine.HEARTBEAT = 0.1
+    release = threading.Event()
+
+    def slow(sock: socket.socket, server: Server) -> None:
+        server.requests.append(read_request(sock))
+        release.wait(20)
+        sock.sendall(answer(body=b"{}"))
+
+    with Server(slow) as server, draining(threads=2) as drains:
+        run = started(publish(call("a", server.url)))
+        held = drains[0].drain._held
+        until(lambda: held and next(iter(held.values())).in_flight)
+        cancel(run, by=None)
+        until(lambda: not held)
+        release.set()
 
 
 def test_a_lease_that_passed_to_another_is_not_moved(hand: Hand) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -85,6 +86,22 @@ def test_a_port_names_the_connections_that_are_taken() -> None:
     state = StepState(StepStatus.SUCCEEDED, port="true")
 
     assert plan(fork, {"a": state}, NOW) == Plan(start=("yes",), skip=("no",))
+
+
+def test_a_step_that_took_a_port_of_its_own_has_succeeded_too() -> None:
+    fork = graph("a>yes:true", "a>always")
+    state = StepState(StepStatus.SUCCEEDED, port="true")
+
+    assert plan(fork, {"a": state}, NOW) == Plan(start=("yes", "always"))
+
+
+def test_a_side_port_is_no_success() -> None:
+    fork = replace(
+        graph("a>late:timeout", "a>always"), side_ports={"a": frozenset({"timeout"})}
+    )
+    state = StepState(StepStatus.SUCCEEDED, port="timeout")
+
+    assert plan(fork, {"a": state}, NOW) == Plan(start=("late",), skip=("always",))
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,9 @@ from typing import Any, cast
 
 import pytest
 
-from runs.engine.perform import Performer, Result, Task
+from runs.engine.perform import Performer
 from runs.engine.pool import Threads
+from runs.engine.task import Result, Task
 from tests.runs.drains import until
 
 

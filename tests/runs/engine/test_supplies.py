@@ -7,8 +7,7 @@ from typing import Any
 import pytest
 
 from automate.accounts.models import Team
-from runs.engine import perform
-from runs.engine.perform import MissingSupply
+from runs.engine.prepare import MissingSupply, prepare
 from runs.models import Run
 from runs.redaction import redactor_for
 from runs.services import redrive
@@ -125,9 +124,9 @@ def test_a_step_may_reach_what_each_of_its_secrets_allows(
 
     if expected is None:
         with pytest.raises(MissingSupply, match="different hosts"):
-            perform.prepare(task)
+            prepare(task)
         return
-    _, _, parts = perform.prepare(task)
+    _, _, parts = prepare(task)
     assert parts["allowed_hosts"] == expected
 
 
@@ -283,9 +282,9 @@ def test_each_step_hides_what_any_step_of_the_run_uses(
     [second] = hand.tasks
 
     for task in (first, second):
-        _, redactor, _ = perform.prepare(task)
+        _, redactor, _ = prepare(task)
         assert redactor.text(f"{VALUE} and {OTHER}") == "[redacted] and [redacted]"
-    assert perform.prepare(first)[1] is perform.prepare(second)[1], "built once"
+    assert prepare(first)[1] is prepare(second)[1], "built once"
 
 
 def test_what_is_inactive_by_now_is_still_hidden(hand: Hand, receiver: Server) -> None:

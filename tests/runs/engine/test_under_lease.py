@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from runs.engine.perform import Dropped
+from runs.engine.task import Dropped
 from tests.automate.lib.net.servers import Server, always, answer
 from tests.runs.drains import Hand
 from tests.runs.flows import attempts, call, publish, started, step

@@ -221,9 +221,8 @@ class TestIdempotency:
 
 
 class TestManually:
-    def test_it_starts_the_published_version_and_says_who(
-        self, workflow: Workflow
-    ) -> None:
+    def test_it_starts_the_published_version_and_says_who(self) -> None:
+        workflow = publish(given("a"), variables={"v": 1})
         by = make_user()
         run_id = execute_manually(workflow, {"n": 1}, by, {"v": 2}).run_id
 

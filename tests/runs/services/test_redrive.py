@@ -211,7 +211,7 @@ class TestKeys:
         )
         flow = publish(call("a", refusing.url, on_error="continue"), reads)
         run = run_to_its_end(hand, started(flow))
-        fresh = redrive(run, by=None, start="failed")
+        fresh = redrive(run, by=None, start="a")
         run_to_its_end(hand, fresh)
 
         assert key(fresh, "b") != key(run, "b")
@@ -241,7 +241,7 @@ class TestKeys:
             call("b", "http://127.0.0.1:1/", retry=ONCE),
         ]
         run = run_to_its_end(hand, started(publish(*nodes)))
-        redrive(run, by=None, start="failed")
+        redrive(run, by=None, start="a")
         hand.claim()
 
         assert [task.node.id for task in hand.tasks] == ["a"]
@@ -272,7 +272,7 @@ class TestVersions:
         run = failed(hand, refusing.url)
         publish(given("b"), workflow=run.workflow)
 
-        with pytest.raises(RedriveRefused, match="Step a had succeeded but is not in"):
+        with pytest.raises(RedriveRefused, match="Step a had finished and is not in"):
             redrive(run, by=None, start="failed", version="latest")
         assert Run.objects.count() == 1
 

@@ -12,6 +12,7 @@ from jsonschema import Draft202012Validator
 from tests.workflows.actions.conftest import MakeContext
 from workflows.actions import base
 from workflows.actions.base import (
+    BUILT_IN,
     Action,
     ActionLoadError,
     Context,
@@ -44,7 +45,7 @@ def registry(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Action]]:
 
 
 def test_the_kinds_of_this_version_are_registered() -> None:
-    assert list(all_actions()) == ["delay", "http_request", "set"]
+    assert list(all_actions()) == sorted(BUILT_IN)
     assert get("set").kind == "set"
 
 
@@ -126,7 +127,10 @@ def test_every_kind_is_described_for_forms_and_strict() -> None:
             assert field.get("title"), f"{action.kind}.{name}"
         for place in action.secret_fields:
             assert place.split(".")[0] in schema["properties"]
-        assert action.ports_for({}) == ("success", "failure")
+        for place in action.condition_fields:
+            assert place.split(".")[0] in schema["properties"]
+        assert action.ports_for({})[:2] == ("success", "failure")
+        assert not set(action.side_ports) & {"success", "failure"}
     Draft202012Validator.check_schema(
         definition_schema({k: a.config_schema for k, a in all_actions().items()})
     )

@@ -16,13 +16,13 @@ from tests.automate.lib.net.servers import Server, always, answer, stall
 from tests.workflows.actions.conftest import MakeContext
 from workflows.actions.base import ConnectionData, get
 from workflows.actions.http_request.action import BODY_LIMIT
-from workflows.actions.outcomes import AttemptRecord, Done, Fail, Outcome, Retry, Wait
+from workflows.actions.outcomes import AttemptRecord, Done, Fail, Outcome, Retry
 
 JSON = ("Content-Type", "application/json")
 
 
 def attempt_of(outcome: Outcome) -> AttemptRecord:
-    assert not isinstance(outcome, Wait)
+    assert isinstance(outcome, Done | Fail | Retry)
     assert outcome.attempt is not None
     return outcome.attempt
 

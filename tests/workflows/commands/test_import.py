@@ -235,11 +235,7 @@ def test_warnings_and_notes_are_printed(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("trigger", "message"),
     [
-        ("{kind: schedule}", '"schedule" is not in this version'),
-        (
-            "{kind: webhook, config: {response_mode: wait}}",
-            '"wait" is not available in this version',
-        ),
+        ("{kind: schedule}", "triggers[0].config.cron: is required"),
         ("{kind: webhook, config: {rate_limit: 5}}", "is not in this version"),
         (
             "{kind: webhook, config: {scheme: standard_webhooks}, secret: '%%'}",

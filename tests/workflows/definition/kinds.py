@@ -15,6 +15,8 @@ class Kind:
     condition_fields: tuple[str, ...] = ()
     extra_roots: tuple[str, ...] = ()
     ports: tuple[str, ...] = ("success", "failure")
+    body: bool = False
+    answered_by: str = ""
     complaints: tuple[tuple[str, str], ...] = field(default=())
 
     def ports_for(self, config: Mapping[str, Any]) -> tuple[str, ...]:
@@ -64,10 +66,24 @@ FILTER = Kind(
     condition_fields=("condition",),
 )
 SWITCH = Kind("switch", _object(cases={"type": "array"}), ports=("default", "failure"))
-LOOP = Kind("for_each", _object(items={}, body={}), extra_roots=("item", "index"))
+LOOP = Kind(
+    "for_each",
+    {
+        **_object(items={}, concurrency={"type": "integer", "minimum": 1}),
+        "required": ["items"],
+    },
+    ports=("item_failed",),
+    body=True,
+)
+APPROVAL = Kind(
+    "approval",
+    _object(message={"type": "string"}),
+    ports=("approved", "rejected", "timeout"),
+    answered_by="approval",
+)
 
 KINDS: dict[str, Kind] = {
-    kind.kind: kind for kind in (HTTP, SET, DELAY, FILTER, SWITCH, LOOP)
+    kind.kind: kind for kind in (HTTP, SET, DELAY, FILTER, SWITCH, LOOP, APPROVAL)
 }
 
 

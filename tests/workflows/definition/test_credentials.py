@@ -16,6 +16,7 @@ SHAPES = {
     "github fine-grained": "github_pat_" + "A1b2_" * 16,
     "stripe": "sk_live_" + "4eC39HqLyjWDarjtT1zdp7dc",
     "slack": "xoxb-" + "123456789012-abcdefABCDEF",
+    "slack webhook": "https://hooks.slack.com" + "/services/T0AB/B0CD/aBcDeFgH",
     "aws": "AKIA" + "IOSFODNN7EXAMPLE",
     "jwt": "eyJhbGciOiJIUzI1NiJ9." + "eyJzdWIiOiIxMjM0In0." + "dozjgNryP4J3jVmNHl0w5N",
     "gitlab": "glpat-" + "abcdefghij0123456789",

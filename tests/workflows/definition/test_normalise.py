@@ -293,6 +293,19 @@ class TestDocuments:
 
 
 class TestNodes:
+    @pytest.mark.parametrize(
+        ("written", "port"), [(True, "true"), (False, "false"), ("true", "true")]
+    )
+    def test_a_port_written_as_a_truth_is_that_of_a_branch(
+        self, written: Any, port: str
+    ) -> None:
+        document = {
+            "nodes": [step("a"), step("b")],
+            "connections": [{"from": "a", "to": "b", "on": written}],
+        }
+        found = normalise(document).definition["connections"]
+        assert found == [edge("a", "b", port)]
+
     def node(self, **item: Any) -> dict[str, Any]:
         node: dict[str, Any] = normalise(
             {"nodes": [{"id": "a", "type": "set", **item}]}
@@ -416,3 +429,48 @@ def test_any_json_is_normalised_or_refused_and_nothing_else(document: Any) -> No
     again = normalise(found.definition)
     assert again.definition == found.definition
     assert again.triggers == []
+
+
+class TestTriggerNames:
+    """What an event brought is `trigger`, by whatever name its trigger is drawn."""
+
+    @pytest.mark.parametrize(
+        ("written", "read"),
+        [
+            ("{{ trigger-1.payload }}", "{{ trigger.payload }}"),
+            ("{{trigger-1.payload.a}} == 200", "{{trigger.payload.a}} == 200"),
+            ("a {{- hook.id ~ 'hook' -}} hook", "a {{- trigger.id ~ 'hook' -}} hook"),
+            ("{{ x.hook.y }} {{ steps.hook }}", "{{ x.hook.y }} {{ steps.hook }}"),
+            ("{{ a | first }} {{ first.id }}", "{{ a | first }} {{ trigger.id }}"),
+            ("{{ a is  not hook }}", "{{ a is  not hook }}"),
+            ("{{ a | map(hook='x') }}", "{{ a | map(hook='x') }}"),
+            ("{{ hook == 1 }}", "{{ trigger == 1 }}"),
+            ("{{ hook-2.x }} {{ my-hook.x }}", "{{ hook-2.x }} {{ my-hook.x }}"),
+            ("{{ hook.x", "{{ hook.x"),
+            ("hook.x", "hook.x"),
+        ],
+    )
+    def test_a_triggers_id_means_trigger(self, written: str, read: str) -> None:
+        hooks = [
+            {"id": name, "type": "webhook", "config": {"path": name}}
+            for name in ("trigger-1", "hook", "first")
+        ]
+        document = {"nodes": [*hooks, step("a", {"x": written})], "output": written}
+        found = normalise(document).definition
+        assert found["nodes"][0]["config"]["values"]["x"] == read
+        assert found["output"] == read
+
+    def test_a_step_goes_before_a_trigger_of_its_name(self) -> None:
+        document = {
+            "nodes": [step("hook", {"x": "{{ hook.y }}"})],
+            "triggers": [{"kind": "manual", "node_id": "hook"}],
+        }
+        values = normalise(document).definition["nodes"][0]["config"]["values"]
+        assert values == {"x": "{{ hook.y }}"}
+
+    def test_it_holds_within_loops(self) -> None:
+        body = {"nodes": [step("b", {"x": "{{ hook.payload }}"})], "connections": []}
+        loop = {"id": "l", "type": "for_each", "config": {"items": [], **body}}
+        found = normalise({"nodes": [HOOK, loop]}).definition
+        inner = found["nodes"][0]["config"]["nodes"][0]
+        assert inner["config"]["values"] == {"x": "{{ trigger.payload }}"}

@@ -13,8 +13,8 @@ from tests.workflows.definition.kinds import (
 )
 from workflows.definition import Problem, check, validate
 from workflows.definition.problems import MAX_COMPARED, MAX_PROBLEMS
+from workflows.definition.rules import MAX_TEMPLATE_PROBLEMS
 from workflows.definition.schema import MAX_CONNECTIONS, MAX_NODES
-from workflows.definition.validate import MAX_TEMPLATE_PROBLEMS
 
 
 def told(value: dict[str, Any], **more: Any) -> dict[str, str]:
@@ -72,7 +72,7 @@ class TestStructure:
             ({"id": "1a"}, "id", ["start with a letter"]),
             ({"id": "a\n"}, "id", ["start with a letter"]),
             ({"id": "a" * 65}, "id", ["64 characters"]),
-            ({"id": 5}, "id", ["start with a letter"]),
+            ({"id": 5}, "id", ["must be text"]),
             ({"id": "Steps"}, "id", ["reserved"]),
             ({"name": 5}, "name", ["must be text"]),
             ({"timeout": 0}, "timeout", ["at least 0.1"]),
@@ -274,7 +274,7 @@ class TestGraphRules:
         found = told(definition(nodes, [edge("s", "a", "bigg")]))
         assert found == {
             "connections[0].on": '"s" has no port "bigg"; it has big, default, '
-            'failure; did you mean "big"?'
+            'failure, success; did you mean "big"?'
         }
 
     def test_a_failure_connection_needs_on_error_branch(self) -> None:
@@ -347,9 +347,13 @@ class TestTemplates:
         nodes = [step("a-1"), step("b", {"x": "{{ a-1.x }}"})]
         assert told(definition(nodes, [edge("a-1", "b")])) == {}
 
-    def test_a_loop_knows_its_item(self) -> None:
-        node = {"id": "l", "type": "for_each", "config": {"body": "{{ item }}"}}
-        assert told(definition([node])) == {}
+    def test_a_kind_may_have_further_roots(self) -> None:
+        kind = Kind("each", {"type": "object"}, extra_roots=("item",))
+        node = {"id": "l", "type": "each", "config": {"x": "{{ item }}"}}
+        assert validate(definition([node]), {"each": kind}) == []
+        plain = Kind("each", {"type": "object"})
+        found = validate(definition([node]), {"each": plain})
+        assert [problem.path for problem in found] == ["nodes[0].config.x"]
 
     def test_a_triggers_id_is_explained(self) -> None:
         value = definition([step("a", {"x": "{{ hook-1.payload }}"})])
@@ -452,3 +456,42 @@ class TestPlaces:
         assert [p.path for p in check(None, KINDS)[1]] == [""]
         assert [p.path for p in check({}, KINDS)[1]] == [""]
         assert [p.path for p in check({"nodes": []}, KINDS)[1]] == ["nodes"]
+
+
+class TestAddresses:
+    def ask(self, name: str = "ask") -> dict[str, Any]:
+        return {"id": name, "type": "approval", "config": {"message": "?"}}
+
+    def test_a_step_before_it_may_hand_out_an_address(self) -> None:
+        texts = {"a": "{{ run.urls.ask }}", "b": "Go to {{ run.urls.ask-boss }}."}
+        nodes = [step("tell", texts), self.ask(), self.ask("ask-boss")]
+        edges = [edge("tell", "ask"), edge("ask", "ask-boss")]
+        assert validate(definition(nodes, edges), KINDS) == []
+
+    @pytest.mark.parametrize(
+        ("template", "words"),
+        [
+            ("{{ run.urls.tell }}", '"tell" does not wait for an answer'),
+            ("{{ run.urls.aks }}", 'no step "aks"; did you mean "ask"?'),
+            ("{{ run.urls }}", "name one step"),
+            ("{{ run.urls[trigger.payload.x] }}", "name one step"),
+        ],
+    )
+    def test_only_a_step_that_waits_has_an_address(
+        self, template: str, words: str
+    ) -> None:
+        nodes = [step("tell", {"x": template}), self.ask()]
+        found = told(definition(nodes, [edge("tell", "ask")]))
+        assert list(found) == ["nodes[0].config.values.x"]
+        assert words in found["nodes[0].config.values.x"]
+
+    def test_an_address_is_no_output(self) -> None:
+        value = definition([self.ask()], output={"url": "{{ run.urls.ask }}"})
+        assert "cannot be used here" in told(value)["output.url"]
+
+    def test_each_item_of_a_loop_has_its_own_address(self) -> None:
+        body = {"nodes": [step("in", {"x": "{{ run.urls.ask }}"})], "connections": []}
+        loop = {"id": "each", "type": "for_each", "config": {"items": [], **body}}
+        found = told(definition([self.ask(), loop]))
+        place = "nodes[1].config.nodes[0].config.values.x"
+        assert "is in another graph" in found[place]

@@ -6,12 +6,15 @@ from typing import Any
 
 import pytest
 
-from tests.workflows.expressions.conftest import KNOWN
+from tests.workflows.expressions.conftest import KNOWN, make_scope
 from workflows.expressions import (
+    ExpressionError,
     MissingError,
     RenderError,
     TemplateError,
+    condition_places,
     parse_condition,
+    references,
     render,
     truth,
 )
@@ -159,3 +162,64 @@ def test_a_condition_and_a_text_of_the_same_words_are_kept_apart() -> None:
     assert truth(text, {"item": 1}) is True
     assert render(text, {"item": 2}) == "2 == 1"
     assert truth(text, {"item": 2}) is False
+
+
+FIELDS = ("condition", "cases.*.condition")
+
+
+def test_a_config_holds_the_truth_where_its_conditions_stood() -> None:
+    config = {
+        "condition": "{{action-1.status}} == 200",
+        "cases": [
+            {"name": "a", "condition": "trigger.payload.paid"},
+            {"name": "{{ variables.region }}", "condition": False},
+            {"name": "c", "equals": "{{action-1.status}} == 200"},
+        ],
+    }
+    assert render(config, make_scope(), known_names=KNOWN, conditions=FIELDS) == {
+        "condition": True,
+        "cases": [
+            {"name": "a", "condition": True},
+            {"name": "eu", "condition": False},
+            {"name": "c", "equals": "200 == 200"},
+        ],
+    }
+    assert config["condition"] == "{{action-1.status}} == 200"
+
+
+@pytest.mark.parametrize(
+    ("config", "place"),
+    [
+        ({"condition": "trigger.nowhere"}, "condition"),
+        ({"condition": None}, "condition"),
+        ({"cases": [{"condition": True}, {"condition": 1}]}, "cases[1].condition"),
+    ],
+)
+def test_a_condition_that_cannot_be_decided_is_told_with_its_place(
+    config: Any, place: str
+) -> None:
+    with pytest.raises(ExpressionError) as caught:
+        render(config, make_scope(), known_names=KNOWN, conditions=FIELDS)
+    assert caught.value.path == place
+
+
+@pytest.mark.parametrize(
+    "config",
+    [{}, [], "x", {"cases": "x"}, {"cases": {"condition": "x"}}, {"cases": ["x", 1]}],
+)
+def test_where_there_is_no_condition_none_is_found(config: Any) -> None:
+    assert list(condition_places(config, FIELDS)) == []
+
+
+def test_conditions_without_braces_name_what_they_read() -> None:
+    config = {"condition": "steps.notify.status == action-1.status", "text": "run.id"}
+    assert references(config, KNOWN, FIELDS) == {
+        ("steps", "notify", "status"),
+        ("steps", "action-1", "status"),
+    }
+    assert references(config, KNOWN) == frozenset()
+
+
+def test_a_condition_that_cannot_be_read_is_told_with_its_place() -> None:
+    with pytest.raises(TemplateError, match=r"^cases\[0\]\.condition: "):
+        references({"cases": [{"condition": "1 +"}]}, KNOWN, FIELDS)

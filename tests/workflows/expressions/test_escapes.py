@@ -138,6 +138,72 @@ REFUSED = [
     "{% debug %}",
     "{%- print 1 -%}",
     "{{ '' }}{% x",
+    # Ways that were found in Jinja's own sandbox (CVE-2016-10745, CVE-2019-10906,
+    # CVE-2024-22195, CVE-2024-56201, CVE-2024-56326, CVE-2025-27516), and their kin.
+    "{{ ('{0.__class__}'|attr('format'))('') }}",
+    "{{ ['{0.__class__}'.format][0](1) }}",
+    "{{ ['{0.__class__}']|map('format', 1)|first }}",
+    "{{ '{0.__class__}'|attr('format_map') }}",
+    "{{ '%c%c' % (95, 95) }}",
+    "{{ '%s' % trigger }}",
+    "{{ {'onload=alert(1) a': 1}|xmlattr }}",
+    "{{ [1]|groupby('__class__') }}",
+    "{{ {}|dictsort }}",
+    "{{ [1]|map('attr', '__class__')|list }}",
+    "{{ [1]|reject('callable') }}",
+    "{{ [1]|select('sameas', 1)|list }}",
+    "{{ ''|attr(['_'*2, 'class', '_'*2]|join) }}",
+    "{{ ''|attr('\\x5f\\x5fclass\\x5f\\x5f') }}",
+    "{{ trigger.payload|attr('__init__')|attr('__globals__') }}",
+    "{{ cycler('a').next() }}",
+    "{{ joiner()() }}",
+    "{{ loop.cycle('a') }}",
+    "{{ self.block() }}",
+    "{{ ｌipsum() }}",  # noqa: RUF001 - full-width letters, on purpose
+    "{{ lipsum.__ｇlobals__ }}",  # noqa: RUF001 - full-width letters, on purpose
+    "{{ range(0, 10**10)|sum }}",
+    "{{ 9**9**9 }}",
+    "{{ [0] * 10**9 }}",
+    "{{ (1, 2) * 10**9 }}",
+    "{{ 'a' * 1000000 * 1000000 }}",
+    "{{ 'a'|regex_replace('(a+)+$', '') }}",
+    "{{ 'a'|regex_search('(a|aa)+$') }}",
+    "{{ lookup('pipe', 'id') }}",
+    "{{ query('pipe', 'id') }}",
+    "{{ config.from_pyfile('/etc/passwd') }}",
+    "{{ ''|filter }}",
+    "{{ '' is test }}",
+    "{{ ''|map }}",
+    "{{ [1]|slice(10**9) }}",
+    "{{ 'a'|wordcount }}",
+    "{{ 'a'|striptags }}",
+    "{{ 'a'|forceescape }}",
+    "{{ '<a>'|escape }}",
+    "{{ 1|pprint }}",
+    "{{ trigger.payload.order|attr('items')() }}",
+    "{{ caller.__globals__ }}",
+    "{{ undefined.__class__() }}",
+    "{{ _.__class__ }}",
+    "{{ __builtins__ }}",
+    "{{ __name__ }}",
+    "{{ __debug__ }}",
+    "{{ not_there.__init__ }}",
+    "{# a #}{{ lipsum }}{# b #}",
+    "{{ 1 }}{# never closed",
+    "{%- set a = ''.__class__ -%}{{ a }}",
+    "{%+ if 1 +%}{% endif %}",
+    "{% for i in range(10**9) %}{% endfor %}",
+    "{% for a in [1] recursive %}{{ loop([1]) }}{% endfor %}",
+    "{% import 'x' as y with context %}",
+    "{% include ['a', 'b'] ignore missing %}",
+    "{% set x = namespace() %}",
+    "{% continue %}",
+    "{% break %}",
+    "{{ async }}",
+    "{{ [async for x in y] }}",
+    "{{ trigger.payload.__class__() }}",
+    "{{ trigger.﹍﹍class﹍﹍ }}",  # noqa: RUF001 - full-width letters, on purpose
+    "{{ [1]|map(attribute='__class__.__name__')|list }}",
 ]
 
 # Read like ordinary paths, and lead to keys that are not there.
@@ -176,6 +242,18 @@ NOWHERE = [
     "{{ index }}",
     "{{ none.__class__ }}",
     "{{ [none][0].__class__ }}",
+    "{{ ['{0.__class__}'.format]|first }}",
+    "{{ None.__class__.__bases__ }}",
+    "{{ trigger.__ｃlass__ }}",  # noqa: RUF001 - full-width letters, on purpose
+    "{{ ''.ﬀ }}",
+    "{{ (1).__class__ }}",
+    "{{ ''['format'] }}",
+    "{{ [''.format] }}",
+    "{{ {'a': ''.join}.a }}",
+    "{{ trigger['\\u005f\\u005fclass\\u005f\\u005f'] }}",
+    "{{ [].0 }}",
+    "{{ ''[0].__class__ }}",
+    "{{ [[]][0].append }}",
 ]
 
 
@@ -268,17 +346,17 @@ def test_what_a_sender_wrote_is_never_evaluated(payload: str) -> None:
 
 
 def test_messages_hold_no_values() -> None:
-    scope = {"secrets": {"KEY": "s3cr3t-value"}, "item": {"n": 5}, "index": 0}
+    scope = {"item": {"n": 5, "KEY": "s3cr3t-value"}, "index": 0}
     expressions = [
-        "secrets.KEY.x", "secrets.KEY + 1", "secrets.KEY * 2", "secrets.KEY < 1",
-        "-secrets.KEY", "secrets.KEY[0]", "secrets.KEY | int", "secrets.KEY | float",
-        "secrets.KEY | bool", "secrets.KEY | join", "secrets.KEY | from_json",
-        "secrets.KEY | b64decode", "secrets.KEY | date_format",
-        "'2026-01-01' | date_format('%Q' ~ secrets.KEY)", "item[secrets.KEY]",
-        "1 in secrets.KEY", "[1] | select(secrets.KEY, 1)",
-        "[{}] | map(attribute=secrets.KEY)", "'a' | trim(secrets.KEY ~ secrets.KEY "
-        "~ secrets.KEY ~ secrets.KEY ~ secrets.KEY)", "item | pick(1, secrets.KEY)",
-        "[1][:secrets.KEY]", "1 | round(secrets.KEY)", "secrets.KEY | min",
+        "item.KEY.x", "item.KEY + 1", "item.KEY * 2", "item.KEY < 1",
+        "-item.KEY", "item.KEY[0]", "item.KEY | int", "item.KEY | float",
+        "item.KEY | bool", "item.KEY | join", "item.KEY | from_json",
+        "item.KEY | b64decode", "item.KEY | date_format",
+        "'2026-01-01' | date_format('%Q' ~ item.KEY)", "item[item.KEY]",
+        "1 in item.KEY", "[1] | select(item.KEY, 1)",
+        "[{}] | map(attribute=item.KEY)", "'a' | trim(item.KEY ~ item.KEY "
+        "~ item.KEY ~ item.KEY ~ item.KEY)", "item | pick(1, item.KEY)",
+        "[1][:item.KEY]", "1 | round(item.KEY)", "item.KEY | min",
     ]  # fmt: skip
     for expression in expressions:
         with pytest.raises(ExpressionError) as caught:

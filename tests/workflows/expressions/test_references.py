@@ -35,7 +35,7 @@ KNOWN = ["notify", "action-1"]
         ("{{ notify.body[0].x }}", {("steps", "notify", "body")}),
         ("{{ notify.body[1:index].x }}", {("steps", "notify", "body"), ("index",)}),
         (
-            "{{ trigger.a | default(notify.b) | replace(secrets.C, variables.d) }}",
+            "{{ trigger.a | default(notify.b) | default(secrets.C ~ variables.d) }}",
             {
                 ("trigger", "a"),
                 ("steps", "notify", "b"),

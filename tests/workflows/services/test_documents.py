@@ -86,7 +86,7 @@ def test_two_triggers_cannot_have_one_path() -> None:
     [
         ({"kind": "webhook", "config": {"scheme": "pgp"}}, "triggers[0].config.scheme"),
         ({"kind": "api", "config": {"x": 1}}, "triggers[0].config.x"),
-        ({"kind": "run_finished"}, "triggers[0]"),
+        ({"kind": "schedule"}, "triggers[0].config.cron"),
         ({"kind": "tide"}, "triggers[0].kind"),
         ({"kind": "api", "start": ["gone"]}, "triggers[0].start[0]"),
         ({"kind": "api", "colour": 1}, "triggers[0].colour"),
@@ -113,11 +113,10 @@ def test_a_trigger_nodes_problem_is_told_at_the_node() -> None:
     assert [p.path for p in inside] == ["definition.nodes[0].config.scheme"]
 
 
-def test_a_schedule_is_refused_for_what_it_is() -> None:
-    [problem] = check_document({"steps": STEPS, "triggers": [{"kind": "schedule"}]})
-    assert '"schedule" is not in this version; known are api, manual, webhook' in (
-        problem.message
-    )
+def test_a_trigger_that_is_no_more_is_refused_with_those_that_are() -> None:
+    [problem] = check_document({"steps": STEPS, "triggers": [{"kind": "scheduled"}]})
+    assert "api, manual, run_finished, schedule, webhook" in problem.message
+    assert 'did you mean "schedule"?' in problem.message
 
 
 def test_an_error_tells_all_problems_in_one_line_too() -> None:

@@ -14,6 +14,7 @@ from workflows.services import (
     EditConflict,
     check_document,
     create_workflow,
+    document_of,
     publish,
     save_draft,
 )
@@ -149,6 +150,44 @@ def test_null_takes_a_limit_away() -> None:
     workflow = create_workflow(given, by=None).workflow
     save_draft(workflow, {"steps": STEPS, "max_concurrent_runs": None}, by=None)
     assert workflow.max_concurrent_runs is None
+
+
+@pytest.mark.parametrize("written", ["urgent", 0, 0.0])
+def test_a_priority_is_a_name_or_a_number(written: Any) -> None:
+    document = {
+        **PEOPLE[1],
+        "priority": written,
+        "exclusive": "{{ trigger.payload.id }}",
+    }
+    workflow = create_workflow(document, by=None).workflow
+    workflow.refresh_from_db()
+    assert workflow.priority == Workflow.Priority.URGENT
+    assert workflow.exclusive == "{{ trigger.payload.id }}"
+    exported = document_of(workflow)
+    assert exported["priority"] == "urgent"
+    assert exported["exclusive"] == "{{ trigger.payload.id }}"
+    save_draft(
+        workflow, {**PEOPLE[1], "exclusive": None, "priority": "normal"}, by=None
+    )
+    assert workflow.exclusive == ""
+    assert "priority" not in document_of(workflow)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "words"),
+    [
+        ("priority", "highest", 'must be one of "urgent", "high", "normal", "low"'),
+        ("priority", 4, "must be one of"),
+        ("priority", True, "must be one of"),
+        ("exclusive", "customer", "must hold an expression"),
+        ("exclusive", "{{ steps.a.x }}", 'cannot use "steps"'),
+        ("exclusive", "{{ nope", "not closed"),
+    ],
+)
+def test_limits_that_cannot_be_are_refused(key: str, value: Any, words: str) -> None:
+    (problem,) = check_document({**PEOPLE[1], key: value})
+    assert problem.path == key
+    assert words in problem.message
 
 
 def test_a_stale_save_is_a_conflict_and_changes_nothing() -> None:

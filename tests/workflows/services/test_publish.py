@@ -37,6 +37,10 @@ def document(**changes: Any) -> dict[str, Any]:
     return base | changes
 
 
+def hook(path: str) -> dict[str, Any]:
+    return {"kind": "webhook", "config": {"scheme": "none", "path": path}}
+
+
 def draft(**changes: Any) -> Workflow:
     return create_workflow(document(**changes), by=None, publish=False).workflow
 
@@ -256,6 +260,18 @@ def test_a_path_of_another_workflow_is_refused_by_place() -> None:
         create_workflow(document(slug="other", triggers=hook), by=None)
     assert problems(error) == {"triggers[0].config.path": '"hook" is taken'}
     assert not Workflow.objects.filter(slug="other").exists()
+
+
+@pytest.mark.parametrize(
+    ("theirs", "ours"), [("webhook/hook", "hook"), ("hook", "webhook/hook")]
+)
+def test_a_path_with_and_without_webhook_is_one_address(theirs: str, ours: str) -> None:
+    other = document(slug="other", triggers=[hook(theirs)])
+    create_workflow(other, by=None)
+    with pytest.raises(DocumentError, match="is taken"):
+        create_workflow(document(triggers=[hook(ours)]), by=None)
+    with pytest.raises(DocumentError, match="is the same address"):
+        create_workflow(document(triggers=[hook("x"), hook("webhook/x")]), by=None)
 
 
 def test_a_path_cannot_shadow_another_triggers_key() -> None:

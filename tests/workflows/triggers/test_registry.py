@@ -40,7 +40,8 @@ class Doorbell(TriggerKind):
 
 
 def test_the_built_in_kinds_are_there_in_order() -> None:
-    assert list(all_kinds()) == ["api", "manual", "webhook"]
+    built_in = ["api", "manual", "run_finished", "schedule", "webhook"]
+    assert list(all_kinds()) == built_in
     assert [k for k, v in all_kinds().items() if v.addressed] == ["webhook"]
 
 

@@ -18,7 +18,7 @@ from workflows.triggers.schemes import (
     options_of,
     scheme_of,
 )
-from workflows.triggers.webhook import MAX_BODY
+from workflows.triggers.webhook import MAX_BODY, longest_wait
 
 WEBHOOK = get("webhook")
 
@@ -133,9 +133,33 @@ def test_what_is_wrong_is_told_at_its_place(config: dict[str, Any], path: str) -
 
 def test_what_is_not_in_this_version_is_refused_in_a_sentence() -> None:
     assert problems(rate_limit="5/s") == {"config.rate_limit": "is not in this version"}
-    message = problems(response_mode="wait")["config.response_mode"]
-    assert message == '"wait" is not available in this version; use one of "accept"'
     assert problems(response_mode="accept") == {}
+
+
+@pytest.mark.parametrize(("given", "seconds"), [(5, 5), ("20s", 20.0), (0.5, 0.5)])
+def test_a_sender_may_be_kept_waiting(given: Any, seconds: float) -> None:
+    config = stored(response_mode="wait", response_timeout=given)
+    assert problems_of(WEBHOOK, config) == []
+    assert longest_wait(config) == seconds
+
+
+def test_a_sender_waits_ten_seconds_unless_told_otherwise() -> None:
+    assert problems(response_mode="wait") == {}
+    assert longest_wait(stored(response_mode="wait")) == 10
+    assert longest_wait(stored(response_mode="accept")) == 0
+    assert longest_wait(stored()) == 0
+
+
+@pytest.mark.parametrize("given", [0, -1, 31, "soon", "1m", True, None])
+def test_a_time_to_wait_that_is_none_is_told(given: Any) -> None:
+    config = {"response_mode": "wait", "response_timeout": given}
+    assert list(problems(**config)) == ["config.response_timeout"]
+
+
+def test_a_time_to_wait_is_only_for_who_waits() -> None:
+    for mode in ({}, {"response_mode": "accept"}):
+        message = problems(response_timeout=5, **mode)["config.response_timeout"]
+        assert message == 'is only for {"response_mode": "wait"}'
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from typing import Any
 
 from automate.lib import jsonio
 from automate.lib.net import NetError, Request, Response
+from automate.lib.redaction import Redactor
 from workflows.actions.base import Action, Context, register
 from workflows.actions.http_request import answer, classify
 from workflows.actions.http_request.build import BadConfig, preview
@@ -45,11 +46,9 @@ class Sent:
         message: str = "",
     ) -> AttemptRecord:
         """The attempt as people may read it."""
-        context, request = self.context, self.request
+        context = self.context
         redactor = context.redactor
-        sent, sent_cut = redactor.body(
-            request.body or b"", _content_type(request.headers), BODY_LIMIT
-        )
+        sent = shown(self.request, redactor)
         received = response.body if response else b""
         headers = answer.lowered(response.headers) if response else {}
         got, got_cut = redactor.body(
@@ -57,11 +56,11 @@ class Sent:
         )
         elapsed = context.clock.monotonic() - self.started
         return AttemptRecord(
-            method=request.method,
-            url=redactor.url(request.url),
-            request_headers=redactor.headers(request.headers),
-            request_body=sent,
-            request_truncated=sent_cut,
+            method=sent["method"],
+            url=sent["url"],
+            request_headers=sent["headers"],
+            request_body=sent["body"],
+            request_truncated=sent["truncated"],
             response_status=response.status if response else None,
             response_headers=redactor.headers(headers),
             response_body=got,
@@ -99,6 +98,10 @@ class HttpRequest(Action):
             return
         if not re.match(r"\s*https?://", url, re.IGNORECASE):
             yield "url", "must begin with https:// or http://, or name a connection"
+
+    def preview(self, context: Context) -> dict[str, Any]:
+        """`{"method", "url", "headers", "body", "truncated"}`, for people."""
+        return shown(preview(context), context.redactor)
 
     def execute(self, context: Context) -> Outcome:
         try:
@@ -174,6 +177,20 @@ def _succeeded(sent: Sent, response: Response, output: dict[str, Any]) -> Outcom
 def _lenient(config: Mapping[str, Any]) -> str:
     """An error's page is rarely what was asked for: then it is read as text."""
     return "text" if config.get("response_format") == "text" else "auto"
+
+
+def shown(request: Request, redactor: Redactor) -> dict[str, Any]:
+    """A request as people may read it: redacted and cut to size."""
+    body, cut = redactor.body(
+        request.body or b"", _content_type(request.headers), BODY_LIMIT
+    )
+    return {
+        "method": request.method,
+        "url": redactor.url(request.url),
+        "headers": redactor.headers(request.headers),
+        "body": body,
+        "truncated": cut,
+    }
 
 
 def _content_type(headers: Mapping[str, str]) -> str:

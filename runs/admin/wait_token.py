@@ -1,0 +1,108 @@
+"""Waiting for a decision: what is open, oldest first, and how it was answered."""
+
+# ruff: noqa: ARG002 - Django's hooks have more arguments than we need
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import Exists, OuterRef, QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
+
+from automate.accounts.admin.html import block, link, pretty, when
+from runs.admin.history import SEALED, HistoryAdmin
+from runs.admin.run_waits import SEALED_ANSWER, shown_details
+from runs.models import StepRun, WaitToken
+from runs.states import StepStatus
+
+APPROVALS, WEBHOOKS, ANSWERED = "approvals", "webhooks", "answered"
+
+
+class WaitFilter(admin.SimpleListFilter):
+    """What is open: approvals, unless other waits or the answered ones are chosen."""
+
+    title = "waiting for"
+    parameter_name = "waiting"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        """Two kinds that are open, and those that are answered."""
+        return [
+            (APPROVALS, "a decision"), (WEBHOOKS, "a webhook"), (ANSWERED, "answered"),
+        ]  # fmt: skip
+
+    def choices(self, changelist: Any) -> Iterator[Any]:
+        """Without "All": approvals are shown when nothing is chosen."""
+        chosen = self.value() or APPROVALS
+        for value, label in self.lookup_choices:
+            yield {
+                "selected": value == chosen,
+                "query_string": changelist.get_query_string(
+                    {self.parameter_name: value}
+                ),
+                "display": label,
+            }
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
+        """The chosen ones."""
+        value = self.value()
+        if value == ANSWERED:
+            return queryset.exclude(decision="")
+        kind = "webhook" if value == WEBHOOKS else "approval"
+        return open_waits(queryset).filter(kind=kind)
+
+
+def open_waits(rows: QuerySet[WaitToken]) -> QuerySet[WaitToken]:
+    """Those whose step waits at this moment."""
+    waits = StepRun.objects.filter(
+        run=OuterRef("run"),
+        node_id=OuterRef("node_id"),
+        status=StepStatus.WAITING,
+        waiting_for="signal",
+    )
+    return rows.filter(Exists(waits), decision="", expires_at__gt=timezone.now())
+
+
+class WaitTokenAdmin(HistoryAdmin):
+    """What waits for somebody; the run's page is where it is answered."""
+
+    list_display = (
+        "asks", "workflow", "run_page", "node_id", "asked", "until", "decision",
+    )  # fmt: skip
+    list_display_links = ("asks",)
+    list_select_related = ("run__workflow",)
+    list_filter = (WaitFilter,)
+    ordering = ("id",)
+    text_fields = ("node_id",)
+    search_help_text = "A run's id (8 digits or more of it), or a step's id."
+    fields = (
+        "asks", "details_shown", "run_page", "workflow", "node_id", "kind", "asked",
+        "until", "decision", "answered_at", "answered_by", "comment", "source_ip",
+    )  # fmt: skip
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[WaitToken]:
+        """Without what a list never shows and would have to decrypt."""
+        rows = super().get_queryset(request)
+        return rows.defer(*SEALED_ANSWER, *(f"run__{name}" for name in SEALED))
+
+    asked = when("created_at", "asked")
+    until = when("expires_at", "open until")
+
+    @admin.display(description="question")
+    def asks(self, token: WaitToken) -> str:
+        """The beginning of what is asked."""
+        text = str(shown_details(token).get("message") or "")
+        return text[:200] or f"{token.kind} at {token.node_id}"
+
+    @admin.display(description="details")
+    def details_shown(self, token: WaitToken) -> str:
+        """The data below the question, redacted when they were stored."""
+        details = shown_details(token).get("details")
+        return block(details if isinstance(details, str) else pretty(details))
+
+    @admin.display(description="workflow")
+    def workflow(self, token: WaitToken) -> str:
+        """A link to the workflow."""
+        return link(token.run.workflow)

@@ -1,0 +1,1 @@
+"""The payload store, under runs and by itself."""
