@@ -4,6 +4,7 @@ from automate.lib.net.client import Client
 from automate.lib.net.errors import Kind, NetError
 from automate.lib.net.guard import Policy
 from automate.lib.net.message import Request, Response
+from automate.lib.net.route import Proxy, Route
 from automate.lib.net.session import guarded_session
 
 __all__ = [
@@ -11,7 +12,9 @@ __all__ = [
     "Kind",
     "NetError",
     "Policy",
+    "Proxy",
     "Request",
     "Response",
+    "Route",
     "guarded_session",
 ]

@@ -11,10 +11,13 @@ from automate.lib.net.decode import collect
 from automate.lib.net.errors import NetError
 from automate.lib.net.guard import Policy
 from automate.lib.net.message import Request, Response, head
-from automate.lib.net.pool import Connection, Pool
+from automate.lib.net.pool import Connection, Origin, Pool
+from automate.lib.net.proxy import check_target, open_proxy, open_tunnel
+from automate.lib.net.route import Contexts, Route
 from automate.lib.net.transport import (
     GuardedHTTPConnection,
     GuardedHTTPSConnection,
+    Opener,
     Sockets,
     default_context,
 )
@@ -42,6 +45,8 @@ class Client:
         if isinstance(verify, str):
             verify = ssl.create_default_context(cafile=verify)
         self._context = verify
+        self._contexts = Contexts()
+        self._policy = policy
         self._pool = Pool(pool_size)
         self._sockets = Sockets()
         self._user_agent = user_agent
@@ -57,7 +62,8 @@ class Client:
         started = monotonic()
         deadline = started + min(request.timeout, _LONGEST_TIMEOUT)
         headers = list(request.headers.items())
-        hop = redirect.Hop(request.method, parse(request.url), headers, request.body)
+        target = parse(request.url)
+        hop = redirect.Hop(request.method, target, headers, request.body, request.route)
         for number in range(request.max_redirects + 1):
             try:
                 response = self._send_hop(hop, request, started, deadline)
@@ -89,7 +95,7 @@ class Client:
         data = head(hop, self._user_agent)
         if hop.body:
             data += hop.body
-        connection = self._connection(hop.target, deadline)
+        connection = self._connection(hop.target, hop.route, deadline)
         if request.wanted is not None and not request.wanted():
             self._pool.give(connection)
             raise NetError("unwanted", "no longer wanted, so not sent", sent=False)
@@ -120,17 +126,24 @@ class Client:
             url=hop.target.url,
         )
 
-    def _connection(self, target: Target, deadline: float) -> Connection:
+    def _connection(
+        self, target: Target, route: Route | None, deadline: float
+    ) -> Connection:
         """An idle connection, or a new one: name, guard, connect, TLS."""
         if self._sockets.aborted:
             raise NetError("reset", "the client was stopped", sent=False)
-        connection = self._pool.take(target.origin)
+        origin: Origin = target.origin
+        if route is not None:
+            origin = (*target.origin, route)
+            if route.proxy and target.scheme == "http":  # it asks for the name anew
+                check_target(self._policy, target.host, target.port)
+        connection = self._pool.take(origin)
         if connection is not None:
             return connection
         timeout = deadline - monotonic()
         if timeout <= 0:
             raise NetError("timeout", "no time left to connect", sent=False)
-        http = self._new(target, timeout)
+        http = self._new(target, route, timeout)
         try:
             http.connect()
         except NetError as error:
@@ -139,15 +152,36 @@ class Client:
         except BaseException:
             http.close()
             raise
-        return Connection(http, http.sock, target.origin)
+        return Connection(http, http.sock, origin)
 
     def _new(
-        self, target: Target, timeout: float
+        self, target: Target, route: Route | None, timeout: float
     ) -> GuardedHTTPConnection | GuardedHTTPSConnection:
+        opener = self._opener(target, route) if route and route.proxy else None
         if target.scheme == "http":
-            return self._plain(target.host, target.port, timeout=timeout)
+            return self._plain(target.host, target.port, timeout=timeout, opener=opener)
         context = self._context or default_context()
-        return self._tls(target.host, target.port, timeout=timeout, ssl_context=context)
+        if route is not None and route.has_own_tls:
+            context = self._contexts.of(route)
+        return self._tls(
+            target.host,
+            target.port,
+            timeout=timeout,
+            ssl_context=context,
+            opener=opener,
+        )
+
+    def _opener(self, target: Target, route: Route) -> Opener:
+        """What opens a socket to the route's proxy, or through it."""
+        assert route.proxy is not None  # noqa: S101 - asked for with a proxy alone
+        if target.scheme == "https":
+            return partial(
+                open_tunnel, self._policy, route.proxy, self._sockets, self._user_agent
+            )
+        proxy = route.proxy
+        return lambda _host, _port, timeout: open_proxy(
+            self._policy, proxy, self._sockets, timeout
+        )
 
     def _explained(
         self, error: NetError | OSError, timeout: float, *, sent: bool

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from automate.lib.net.errors import NetError
 from automate.lib.net.redirect import Hop
+from automate.lib.net.route import Route
 
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _BAD_VALUE = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
@@ -19,6 +20,7 @@ _OURS = frozenset(
         "content-length",
         "expect",
         "keep-alive",
+        "proxy-authorization",
         "proxy-connection",
         "te",
         "trailer",
@@ -36,6 +38,7 @@ class Request:
 
     `allowed_hosts` restricts every hop: exact names, or `*.example.com`. `wanted` is
     asked once connected, immediately before the first byte leaves: False stops it.
+    `route` is for those that do not go the plain way.
     """
 
     method: str
@@ -47,6 +50,7 @@ class Request:
     max_redirects: int = 0
     allowed_hosts: frozenset[str] = frozenset()
     wanted: Callable[[], bool] | None = field(default=None, repr=False, compare=False)
+    route: Route | None = None
 
 
 @dataclass(frozen=True)
@@ -70,6 +74,11 @@ def head(hop: Hop, user_agent: str) -> bytes:
     if not _TOKEN.fullmatch(method) or method == "CONNECT":
         raise _refused(f"method {method[:40]!r} cannot be sent")
     lines = [f"{method} {hop.target.path} HTTP/1.1"]
+    if hop.route is not None and hop.route.proxy and hop.target.scheme == "http":
+        # In the clear a proxy reads the request itself (RFC 9112, 3.2.2).
+        lines = [f"{method} {hop.target.url} HTTP/1.1"]
+        if login := hop.route.proxy.authorization:
+            lines.append(f"Proxy-Authorization: {login}")
     seen = _add_fields(lines, hop.headers)
     if "host" not in seen:
         lines.insert(1, f"Host: {hop.target.authority}")

@@ -11,7 +11,10 @@ from time import monotonic
 
 from urllib3.connection import HTTPConnection
 
-Origin = tuple[str, str, int]
+from automate.lib.net.route import Route
+
+# Scheme, host and port; for a request with a route of its own, that too.
+Origin = tuple[str, str, int] | tuple[str, str, int, Route]
 MOST_ORIGINS = 100
 LONGEST_IDLE = 60.0
 _SWEEP_EVERY = 5.0

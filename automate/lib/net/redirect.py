@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from urllib.parse import urljoin
 
 from automate.lib.net.errors import NetError
-from automate.lib.net.url import Target, parse
+from automate.lib.net.route import Route
+from automate.lib.net.url import Target, check_controls, parse
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 # Credentials are for the origin they were meant for.
@@ -27,6 +28,7 @@ class Hop:
     target: Target
     headers: list[tuple[str, str]] = field(repr=False)
     body: bytes | None = field(repr=False)
+    route: Route | None = None
 
 
 def is_sensitive(name: str) -> bool:
@@ -48,18 +50,20 @@ def follow(hop: Hop, status: int, where: str) -> Hop:
     """
     where = where.encode("latin-1", "replace").decode("utf-8", "replace")
     try:
+        check_controls(where)  # urljoin drops tabs and line breaks
         target = parse(urljoin(hop.target.url, where))
     except (NetError, ValueError) as error:
         message = f"redirect to a URL that cannot be followed: {error}"
         raise NetError("redirect", message, sent=True) from None
     method = _next_method(status, hop.method)
-    headers = hop.headers
+    headers, route = hop.headers, hop.route
     if target.origin != hop.target.origin:
         headers = [each for each in headers if not is_sensitive(each[0])]
+        route = route.anonymous() if route else None
     if method == hop.method:
-        return Hop(method, target, headers, hop.body)
+        return Hop(method, target, headers, hop.body, route)
     headers = [each for each in headers if not each[0].lower().startswith("content-")]
-    return Hop(method, target, headers, None)
+    return Hop(method, target, headers, None, route)
 
 
 def _next_method(status: int, method: str) -> str:

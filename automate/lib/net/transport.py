@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import ssl
 import threading
+from collections.abc import Callable
 from functools import cache, partial
 from time import monotonic
 from typing import Any
@@ -49,8 +50,13 @@ class Sockets:
                 continue
 
 
-def resolve(policy: Policy, host: str, port: int) -> list[Resolved]:
+def resolve(
+    policy: Policy, host: str, port: int, *, all_of_them: bool = False
+) -> list[Resolved]:
     """The permitted addresses of `host`; NetError("name") or ("blocked") if none.
+
+    With `all_of_them` one that is not permitted is enough to refuse: somebody else
+    chooses among them.
 
     One call of getaddrinfo, which has no time-out of its own: a dead resolver may
     hold a thread for longer than the request's deadline (resolv.conf sets it).
@@ -69,7 +75,7 @@ def resolve(policy: Policy, host: str, port: int) -> list[Resolved]:
             permitted.append((family, kind, protocol, address))
         else:
             refused[ip] = reason
-    if permitted:
+    if permitted and not (refused and all_of_them):
         return permitted
     if not refused:
         raise NetError("name", f"{host} has no address", sent=False)
@@ -130,14 +136,25 @@ def open_socket(
     raise NetError("connect", message, sent=False) from last
 
 
+Opener = Callable[[str, int, float | None], socket.socket]
+
+
 class GuardedHTTPConnection(HTTPConnection):
-    """urllib3's connection on a guarded socket; `connect` raises NetError."""
+    """urllib3's connection on a guarded socket; `connect` raises NetError.
+
+    `opener` opens another one than `open_socket` would: through a proxy.
+    """
 
     def __init__(
-        self, *args: Any, policy: Policy, sockets: Sockets, **kwargs: Any
+        self,
+        *args: Any,
+        policy: Policy,
+        sockets: Sockets,
+        opener: Opener | None = None,
+        **kwargs: Any,
     ) -> None:
         super().__init__(*args, **kwargs)
-        self._open = partial(open_socket, policy, sockets=sockets)
+        self._open = opener or partial(open_socket, policy, sockets=sockets)
 
     def _new_conn(self) -> socket.socket:
         return self._open(self._dns_host, self.port, self.timeout)
@@ -147,11 +164,16 @@ class GuardedHTTPSConnection(HTTPSConnection):
     """As above, then TLS by urllib3: verified, SNI and name check by host name."""
 
     def __init__(
-        self, *args: Any, policy: Policy, sockets: Sockets, **kwargs: Any
+        self,
+        *args: Any,
+        policy: Policy,
+        sockets: Sockets,
+        opener: Opener | None = None,
+        **kwargs: Any,
     ) -> None:
         super().__init__(*args, **kwargs)
         self._sockets = sockets
-        self._open = partial(open_socket, policy, sockets=sockets)
+        self._open = opener or partial(open_socket, policy, sockets=sockets)
         self._handle: socket.socket | None = None
 
     def _new_conn(self) -> socket.socket:
@@ -182,6 +204,11 @@ class GuardedHTTPSConnection(HTTPSConnection):
 
 @cache
 def default_context() -> ssl.SSLContext:
+    """What every request without TLS files of its own shares."""
+    return fresh_context()
+
+
+def fresh_context() -> ssl.SSLContext:
     """Trusts certifi's authorities and the system's (which SSL_CERT_FILE extends)."""
     context = ssl.create_default_context(cafile=certifi.where())
     context.load_default_certs()

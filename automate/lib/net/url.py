@@ -68,8 +68,7 @@ def _parse(url: str) -> Target:
 def _split(url: str) -> tuple[SplitResult, int | None]:
     if len(url) > _LONGEST:
         raise _refused(f"URL longer than {_LONGEST} characters")
-    if _CONTROL.search(url):
-        raise _refused("URL contains a line break or another control character")
+    check_controls(url)
     try:
         parts = urlsplit(url)
         port = parts.port
@@ -80,6 +79,12 @@ def _split(url: str) -> tuple[SplitResult, int | None]:
     if port == 0:
         raise _refused("port 0 cannot be connected to")
     return parts, port
+
+
+def check_controls(url: str) -> None:
+    """NetError("protocol") for what other readers of a URL would leave out."""
+    if _CONTROL.search(url):
+        raise _refused("URL contains a line break or another control character")
 
 
 _parse_cached = lru_cache(maxsize=512)(_parse)

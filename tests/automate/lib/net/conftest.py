@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from automate.lib.net import Client, Policy
+from tests.automate.lib.net.pki import Authority
 
 
 @pytest.fixture
@@ -28,6 +29,11 @@ def client(policy: Policy) -> Iterator[Client]:
     client = Client(policy)
     yield client
     client.close()
+
+
+@pytest.fixture(scope="session")
+def authority() -> Authority:
+    return Authority()
 
 
 @dataclass(frozen=True)

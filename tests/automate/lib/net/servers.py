@@ -64,6 +64,47 @@ def stall(sock: socket.socket, server: Server) -> None:
     server.done.wait(60)
 
 
+def proxying(login: str = "", status: str = "200 OK") -> Handler:
+    """A forward proxy: CONNECT, and plain requests in absolute form.
+
+    Reaches what loopback has at the asked port, whatever the name. `login` is the
+    Proxy-Authorization that it wants, `status` what it answers to CONNECT.
+    """
+
+    def handle(sock: socket.socket, server: Server) -> None:
+        while request := read_request(sock):
+            server.requests.append(request)
+            line, _, rest = request.partition(b"\r\n")
+            method, target, _ = line.decode().split(" ")
+            if login and f"Proxy-Authorization: {login}".encode() not in rest:
+                sock.sendall(answer(b"", "407 Proxy Authentication Required"))
+                continue
+            where = target.removeprefix("http://").partition("/")[0]
+            onward = socket.create_connection(
+                ("127.0.0.1", int(where.rpartition(":")[2]))
+            )
+            with onward:
+                server.keep(onward)
+                if method == "CONNECT":
+                    sock.sendall(f"HTTP/1.1 {status}\r\n\r\n".encode())
+                    back = threading.Thread(target=_relay, args=(onward, sock))
+                    back.start()
+                    _relay(sock, onward)
+                    back.join(10)
+                    return
+                onward.sendall(request)
+                sock.sendall(onward.recv(65_536))
+
+    return handle
+
+
+def _relay(source: socket.socket, sink: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        while data := source.recv(65_536):
+            sink.sendall(data)
+        sink.shutdown(socket.SHUT_WR)
+
+
 class Server:
     """Accepts on loopback and runs `handler` in a thread for each connection."""
 
@@ -107,6 +148,10 @@ class Server:
                 self._open.append(wrapped)
                 sock = stack.enter_context(wrapped)
             self._handler(sock, self)
+
+    def keep(self, sock: socket.socket) -> None:
+        """End this socket too when the test is over."""
+        self._open.append(sock)
 
     def wait_for_requests(self, count: int) -> None:
         """Return when `count` requests have arrived."""
