@@ -13,8 +13,11 @@ from typing import Any
 
 import psycopg
 import pytest
+from django.apps import apps
 from django.conf import settings
+from django.contrib.auth import get_permission_codename
 
+from automate.accounts.roles import ROLES, may
 from tests.processes import Process, eventually
 from tests.upgrade.make_dump import KEYS
 
@@ -92,6 +95,7 @@ def upgrade(url: str, query: Query, tmp_path: Path) -> None:
         "DJANGO_SETTINGS_MODULE": "automate.settings",
     }
     manage(environment, "migrate", "--verbosity", "0")
+    assert permissions(query) == tabled()
     cluster = Process(
         [sys.executable, str(settings.BASE_DIR / "manage.py"), "qcluster"],
         tmp_path / "cluster.log",
@@ -108,6 +112,33 @@ def upgrade(url: str, query: Query, tmp_path: Path) -> None:
     )
     assert repeated == [("succeeded", 2)]
     assert outputs(environment) == "[{'n': 1}, {'n': 2}, {'n': 4}, {'n': 5}]"
+
+
+def permissions(query: Query) -> dict[str, set[str]]:
+    """What each role may do in the upgraded database."""
+    rows = query(
+        "SELECT g.name, c.app_label, p.codename FROM auth_group g "
+        "JOIN auth_group_permissions m ON m.group_id = g.id "
+        "JOIN auth_permission p ON p.id = m.permission_id "
+        "JOIN django_content_type c ON c.id = p.content_type_id"
+    )
+    found: dict[str, set[str]] = {}
+    for role, app, name in rows:
+        found.setdefault(role, set()).add(f"{app}.{name}")
+    return found
+
+
+def tabled() -> dict[str, set[str]]:
+    """What it may do in a new one."""
+    known = {
+        f"{meta.app_label}.{name}"
+        for meta in (model._meta for model in apps.get_models())
+        for name in (
+            *(get_permission_codename(verb, meta) for verb in meta.default_permissions),
+            *(name for name, _ in meta.permissions),
+        )
+    }
+    return {role: {name for name in known if may(role, name)} for role in ROLES}
 
 
 def statuses(query: Query) -> dict[str, int]:

@@ -9,6 +9,7 @@ from django.contrib.auth.models import PermissionsMixin
 from django.db import models
 from django.db.models.functions import Lower
 
+from automate.accounts import roles
 from automate.accounts.models.team import Team
 from automate.lib.ids import uuid7
 
@@ -80,3 +81,14 @@ class User(AbstractBaseUser, PermissionsMixin):
     def get_short_name(self) -> str:
         """The name that the admin's header shows."""
         return self.name or self.email
+
+    @property
+    def role(self) -> str:
+        """`admin`, `developer`, `operator` or `user`: what programs call the role.
+
+        A superuser is an admin, a Viewer a user. One query.
+        """
+        if self.is_superuser:
+            return roles.SHORT[roles.ADMINISTRATOR]
+        highest = roles.highest(self.groups.values_list("name", flat=True))
+        return roles.SHORT.get(highest or "", "user")

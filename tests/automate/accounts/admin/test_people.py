@@ -114,7 +114,7 @@ USER_RIGHTS = ("accounts.view_user", "accounts.change_user", "accounts.add_user"
 
 def test_nobody_gives_themselves_rights() -> None:
     user = operator(*USER_RIGHTS)
-    group = Group.objects.create(name="Administrator")
+    group = Group.objects.get(name="Administrator")
     team = Team.objects.create(name="Sales", slug="sales")
     data = {
         "email": user.email,
@@ -154,7 +154,7 @@ def test_people_are_switched_off_and_not_deleted() -> None:
 
 
 def test_only_superusers_write_roles() -> None:
-    group = Group.objects.create(name="Viewer")
+    group = Group.objects.get(name="Viewer")
     rights = ("auth.view_group", "auth.change_group", "auth.add_group")
     page = reverse("admin:auth_group_change", args=(group.pk,))
     client = signed_in(operator(*rights))
