@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from uuid import UUID
 
 from automate.lib import jsonio
 from automate.lib.errors import JSON, Code, encode_error
+from automate.lib.sliding import Standing
 from webhooks.models import InboundEvent
 
 Reason = InboundEvent.Reason
@@ -28,7 +29,8 @@ class TurnedAway(Exception):
     """The event does not become a run.
 
     `message` and `errors` are for the sender, `detail` for operators; `proven` says
-    that the sender has proved who it is. `reason` None: nothing is recorded.
+    that the sender has proved who it is. Others, and where `counted` says so, are
+    counted by the minute, not kept one by one. `reason` None: nothing is recorded.
     """
 
     def __init__(
@@ -40,6 +42,7 @@ class TurnedAway(Exception):
         *,
         detail: str = "",
         proven: bool = True,
+        counted: bool = False,
         errors: Iterable[tuple[str, str]] = (),
         headers: Mapping[str, str] | None = None,
         first_run_id: UUID | None = None,
@@ -51,6 +54,7 @@ class TurnedAway(Exception):
         self.message = message
         self.detail = detail or message
         self.proven = proven
+        self.counted = counted or not proven
         self.errors = tuple(errors)
         self.headers = dict(headers or {})
         self.first_run_id = first_run_id
@@ -61,6 +65,13 @@ class TurnedAway(Exception):
             self.code, self.message, self.status, errors=self.errors, accept=accept
         )
         return Answer(self.status, body, kind, self.headers)
+
+
+def with_rate(answer: Answer, standing: Standing | None) -> Answer:
+    """The answer, and how the sender stands with the trigger's rate limit."""
+    if standing is None:
+        return answer
+    return replace(answer, headers={**answer.headers, **standing.headers("trigger")})
 
 
 class Filtered(Exception):

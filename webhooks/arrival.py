@@ -14,6 +14,7 @@ from django.conf import settings
 
 from automate.lib import jsonio
 from automate.lib.jsonio import storable_text
+from automate.lib.sliding import Standing
 from runs.engine.payload import parse_body
 from webhooks.headers import read_headers, safe_headers, source_ip
 from webhooks.lookup import Entry, variables_of
@@ -48,6 +49,7 @@ class Arrival:
         self.body = b""
         self.size = 0
         self.verified = Verified()
+        self.standing: Standing | None = None  # where the trigger has a rate limit
 
     @property
     def entry(self) -> Entry:

@@ -14,10 +14,12 @@ from typing import Any
 
 from django.conf import settings
 
+from automate.accounts import limits
 from automate.lib import signing
 from automate.lib.encryption import is_readable
 from automate.lib.errors import Code
 from automate.lib.jsonio import BadJSON
+from automate.lib.rates import parse_rate
 from webhooks import schemes
 from webhooks.answers import Filtered, Reason, TurnedAway, unauthorized, unavailable
 from webhooks.arrival import Arrival
@@ -152,6 +154,31 @@ def _inactive(message: str) -> TurnedAway:
     return TurnedAway(Reason.INACTIVE, 409, Code.INACTIVE, message)
 
 
+def rate(arrival: Arrival) -> None:
+    """The trigger's rate limit is not used up; each event that gets here counts,
+    also one that is known already or filtered out."""
+    entry = arrival.entry
+    text = entry.config.get("rate_limit")
+    if not text:
+        return
+    try:
+        limit = parse_rate(text)
+    except ValueError as error:
+        logger.error("trigger %s: %s", entry.trigger_id, error)
+        raise unavailable("The trigger's rate limit cannot be read.") from None
+    arrival.standing = limits.take(f"trigger:{entry.trigger_id}", limit)
+    if not arrival.standing.allowed:
+        raise TurnedAway(
+            Reason.RATE_LIMITED,
+            429,
+            Code.RATE_LIMITED,
+            f"This webhook takes {text}; send the event again in "
+            f"{arrival.standing.wait} s.",
+            detail=f"More than {text}.",
+            counted=True,
+        )
+
+
 def required_headers(arrival: Arrival) -> None:
     """The headers that the trigger asks for are there."""
     names = arrival.entry.config.get("required_headers", ())
@@ -234,6 +261,7 @@ GATES: tuple[Callable[[Arrival], None], ...] = (
     signature,
     method,
     active,
+    rate,
     required_headers,
     well_formed,
     event,

@@ -21,6 +21,7 @@ from webhooks.answers import (
     accepted,
     filtered,
     unavailable,
+    with_rate,
 )
 from webhooks.arrival import Arrival, Incoming
 from webhooks.gates import GATES, scope_for
@@ -39,6 +40,10 @@ _clock = SystemClock()
 def receive(incoming: Incoming, clock: Clock = _clock) -> Answer:
     """The answer to one request; a 2xx means that what it says is on disk."""
     arrival = Arrival(incoming, clock.now())
+    return with_rate(_decide(arrival), arrival.standing)
+
+
+def _decide(arrival: Arrival) -> Answer:
     try:
         return _pass_gates(arrival)
     except TurnedAway as error:
@@ -99,10 +104,10 @@ def _record(arrival: Arrival, error: TurnedAway) -> None:
     if error.reason is None:
         return
     row = arrival.rejected(error.reason, error.status, error.detail, error.first_run_id)
-    if error.proven:
-        keep(row)
-    else:
+    if error.counted:
         tally.add(row, arrival.now)
+    else:
+        keep(row)
 
 
 def _identity(arrival: Arrival) -> Dedupe | None:

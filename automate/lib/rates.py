@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 _SECONDS = {"s": 1, "m": 60, "h": 3600}
-_PATTERN = re.compile(r"\s*([1-9]\d{0,6})\s*/\s*([smh])\s*", re.ASCII)
+# As JSON Schema has it too: no \d, which means other digits to others.
+RATE_PATTERN = r"^[ ]*[1-9][0-9]{0,6}[ ]*/[ ]*[smh][ ]*$(?!\n)"
+_PATTERN = re.compile(RATE_PATTERN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,4 +44,5 @@ def parse_rate(text: str) -> Rate:
             f"{shown} is not a rate: write a number and a unit of time, such as 10/s, "
             "100/m or 1000/h."
         )
-    return Rate(int(match[1]), _SECONDS[match[2]])
+    count, _, unit = text.partition("/")
+    return Rate(int(count), _SECONDS[unit.strip()])

@@ -14,12 +14,15 @@ def runs_of(field: str, target: Any, text: object = "runs") -> str:
     return _filtered("runs_run", f"{field}__id__exact", target, text)
 
 
-def events_of(trigger: Any, text: object = "turned away") -> str:
-    """A link to the events at a trigger that did not become runs."""
-    return _filtered("webhooks_inboundevent", "trigger__id__exact", trigger, text)
+def events_of(trigger: Any, text: object = "turned away", reason: str = "") -> str:
+    """A link to the events at a trigger that did not become runs, for this reason."""
+    more = {"reason__exact": reason} if reason else {}
+    return _filtered(
+        "webhooks_inboundevent", "trigger__id__exact", trigger, text, **more
+    )
 
 
-def _filtered(page: str, lookup: str, target: Any, text: object) -> str:
+def _filtered(page: str, lookup: str, target: Any, text: object, **more: str) -> str:
     address = reverse(f"admin:{page}_changelist")
-    query = urlencode({lookup: target.pk})
+    query = urlencode({lookup: target.pk, **more})
     return format_html('<a href="{}?{}">{}</a>', address, query, text)

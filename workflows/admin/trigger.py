@@ -15,6 +15,7 @@ from automate.accounts.admin.html import NOTHING, code, link, pill
 from workflows import services
 from workflows.admin.firings import latest_firings
 from workflows.admin.links import events_of, runs_of
+from workflows.admin.over_limit import lately_over_limit
 from workflows.admin.signing_help import how_to_sign, shell_lines
 from workflows.admin.trigger_form import TriggerForm
 from workflows.admin.triggers import remember_triggers, save_trigger
@@ -53,6 +54,11 @@ class TriggerColumns:
         """Lines for a shell that post a signed event."""
         return how_to_sign(trigger)
 
+    @admin.display(description="over the limit")
+    def over_limit(self, trigger: Trigger) -> str:
+        """How many events its rate limit has turned away lately."""
+        return lately_over_limit(trigger)
+
     @admin.display(description="latest firings")
     def fired(self, trigger: Trigger) -> str:
         """When it fired lately, and the runs that this started."""
@@ -66,7 +72,7 @@ class TriggerInline(TriggerColumns, _StackedInline):
     form = TriggerForm
     extra = 0
     fields = (
-        ("kind", "is_active"), "scheme", "path", "address", "events",
+        ("kind", "is_active"), "scheme", "path", "address", "events", "rate_limit",
         ("new_secret", "generate"), ("cron", "timezone", "catch_up"), "upcoming",
         "more",
     )  # fmt: skip
@@ -96,20 +102,23 @@ class TriggerAdmin(TriggerColumns, AuditedAdmin):
     ordering = ("workflow__name", "id")
     fields = (
         "workflow_link", "kind", "is_active", "scheme", "path", "address", "events",
-        "new_secret", "generate", ("cron", "timezone", "catch_up"), "upcoming",
-        "fired", "more", "runs", "turned_away", "signing",
+        "rate_limit", "over_limit", "new_secret", "generate",
+        ("cron", "timezone", "catch_up"), "upcoming", "fired", "more", "runs",
+        "turned_away", "signing",
     )  # fmt: skip
     readonly_fields = (
-        "workflow_link", "address", "upcoming", "fired", "runs", "turned_away",
-        "signing",
+        "workflow_link", "address", "over_limit", "upcoming", "fired", "runs",
+        "turned_away", "signing",
     )  # fmt: skip
     actions = ("switch_on", "switch_off")
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        """Without firings where there are none, and without lines where none sign."""
+        """Without what this trigger has not: a clock, a limit, a signature."""
         gone = set()
         if obj is not None and "cron" not in obj.config:
             gone.add("fired")
+        if obj is not None and "rate_limit" not in obj.config:
+            gone.add("over_limit")
         if obj is not None and not shell_lines(obj):
             gone.add("signing")
         return [field for field in self.fields if field not in gone]

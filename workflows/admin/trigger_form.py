@@ -15,7 +15,7 @@ from workflows.triggers.base import TriggerKind, all_kinds, problems_of
 from workflows.triggers.schemes import SCHEMES
 
 # Config keys that have a field of their own; the rest is JSON in `more`.
-OWN = ("scheme", "events", "path", "cron", "timezone", "catch_up")
+OWN = ("scheme", "events", "path", "rate_limit", "cron", "timezone", "catch_up")
 ASK = "Say how senders prove who they are; “No signature” lets anybody in."
 
 
@@ -35,6 +35,12 @@ class TriggerForm(forms.ModelForm):  # type: ignore[type-arg]
         required=False,
         widget=forms.Textarea(attrs={"rows": 2, "cols": 40}),
         help_text="Names or patterns, one a line: push, pull_request.*. Empty: all.",
+    )
+    rate_limit = forms.CharField(
+        required=False,
+        max_length=20,
+        help_text="Events that it takes: 10/s, 100/m, 1000/h; more are answered 429. "
+        "Empty: any number.",
     )
     cron = forms.CharField(
         required=False,
@@ -84,7 +90,7 @@ class TriggerForm(forms.ModelForm):  # type: ignore[type-arg]
         self._choices()
         if self.instance._state.adding:
             self.initial["kind"] = self.initial.get("kind") or "webhook"
-        for name in ("scheme", "cron", "timezone", "catch_up"):
+        for name in ("scheme", "rate_limit", "cron", "timezone", "catch_up"):
             self.initial.setdefault(name, config.get(name, ""))
         self.initial.setdefault("events", config.get("events", []))
         more = {key: value for key, value in config.items() if key not in OWN}
@@ -115,6 +121,9 @@ class TriggerForm(forms.ModelForm):  # type: ignore[type-arg]
             self.add_error("scheme", ASK)
         if data.get("cron") and "cron" not in kind.config_schema.get("properties", {}):
             self.add_error("cron", f"{kind.label} does not go by the clock.")
+        if data.get("rate_limit") and not kind.addressed:
+            outside = f"{kind.label} takes no events from other systems."
+            self.add_error("rate_limit", outside)
         config = kind.normalise(self._config(kind, data))
         # What is wrong already says nothing about the rest; options need a scheme.
         told = {*self.errors, *(("more",) if "scheme" in self.errors else ())}

@@ -21,6 +21,7 @@ The stored config, every key optional:
     max_body            bytes, at most 25 MiB; absent: AUTOMATE_MAX_BODY
     response_mode       "accept" (the default): answer at once; "wait": hold the request
                         until a `respond` step answers it or the run ends
+    rate_limit          "100/m": events that it takes; absent: any number
     response_timeout    seconds that "wait" holds it at most: 10 by default, at most 30
 """
 
@@ -30,6 +31,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from automate.lib.durations import parse_duration
+from automate.lib.rates import RATE_PATTERN
 from automate.lib.signing import decode_whsec
 from workflows.definition.steps import NO_SCHEME
 from workflows.expressions import Template, TemplateError, parse, parse_condition
@@ -45,7 +47,6 @@ DEFAULT_WAIT = 10.0  # seconds
 LONGEST_WAIT = 30
 PATH = r"^[A-Za-z0-9._~-]+(/[A-Za-z0-9._~-]+)*$(?!\n)"
 ROOTS = frozenset({"trigger", "variables"})
-NOT_YET = "is not in this version"
 
 _TEXT = {"type": "string", "minLength": 1, "maxLength": 200}
 _HEADER = {
@@ -129,7 +130,12 @@ CONFIG_SCHEMA: dict[str, Any] = {
             "exclusiveMinimum": 0,
             "maximum": LONGEST_WAIT,
         },
-        "rate_limit": {"not": {}, "x-message": NOT_YET},
+        "rate_limit": {
+            "title": "Rate limit",
+            "type": "string",
+            "pattern": RATE_PATTERN,
+            "x-message": "must be a number and a unit of time: 10/s, 100/m or 1000/h",
+        },
         **{
             scheme.name: _with_options(scheme)
             for scheme in SCHEMES.values()

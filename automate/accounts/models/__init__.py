@@ -2,7 +2,8 @@
 
 from automate.accounts.models.api_key import ApiKey, Scope
 from automate.accounts.models.audit import AuditEntry
+from automate.accounts.models.rate_window import RateWindow
 from automate.accounts.models.team import Team
 from automate.accounts.models.user import User
 
-__all__ = ["ApiKey", "AuditEntry", "Scope", "Team", "User"]
+__all__ = ["ApiKey", "AuditEntry", "RateWindow", "Scope", "Team", "User"]

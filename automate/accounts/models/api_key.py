@@ -13,6 +13,7 @@ from django.db.models.functions import Now
 
 from automate.accounts.models.user import User
 from automate.lib.ids import uuid7
+from automate.lib.rates import Rate, parse_rate
 
 KEY_PREFIX = "amk_"
 VISIBLE = len(KEY_PREFIX) + 8
@@ -44,6 +45,14 @@ def validate_scopes(scopes: object) -> None:
         )
 
 
+def validate_rate(text: str) -> None:
+    """Raises ValidationError, which says how rates are written."""
+    try:
+        parse_rate(text)
+    except ValueError as error:
+        raise ValidationError(str(error)) from None
+
+
 def digest(key: str) -> str:
     """SHA-256 of a key, hex: keys have 256 random bits, so no salt is needed."""
     return hashlib.sha256(key.encode()).hexdigest()
@@ -64,6 +73,7 @@ class ApiKeyQuerySet(models.QuerySet["ApiKey"]):
         name: str,
         scopes: list[str],
         expires_at: datetime | None = None,
+        rate_limit: str = "",
     ) -> tuple[ApiKey, str]:
         """A new saved key and its plain text, which is never seen again."""
         validate_scopes(scopes)
@@ -75,6 +85,7 @@ class ApiKeyQuerySet(models.QuerySet["ApiKey"]):
             prefix=plain[:VISIBLE],
             key_hash=digest(plain),
             expires_at=expires_at,
+            rate_limit=rate_limit,
         )
         return key, plain
 
@@ -88,6 +99,15 @@ class ApiKey(models.Model):
     prefix = models.CharField(max_length=VISIBLE, editable=False)
     key_hash = models.CharField(max_length=64, unique=True, editable=False)
     scopes = models.JSONField(default=list, validators=[validate_scopes])
+    rate_limit = models.CharField(
+        max_length=20,
+        blank=True,
+        default="",
+        db_default="",
+        validators=[validate_rate],
+        help_text="Requests that it may make: 10/s, 100/m, 1000/h. Empty: the site's "
+        "limit, AUTOMATE_API_RATE.",
+    )
     created_at = models.DateTimeField(auto_now_add=True)
     expires_at = models.DateTimeField(null=True, blank=True)
     last_used_at = models.DateTimeField(null=True, blank=True, editable=False)
@@ -101,6 +121,11 @@ class ApiKey(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} ({self.prefix}…)"
+
+    @property
+    def rate(self) -> Rate | None:
+        """Its own limit; None when it has none."""
+        return parse_rate(self.rate_limit) if self.rate_limit else None
 
     def allows(self, scope: str) -> bool:
         """True when this key carries the scope, or `admin`, which carries all."""

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from django.urls import reverse
+from django.utils import timezone
 
 from tests.admin_world import boss, flow, signed_in
 from tests.workflows.admin.test_workflow import errors, existing, page, send
 from tests.workflows.admin.test_write_only import address, connection_form
-from workflows.models import Connection, Workflow
+from webhooks.models import InboundEvent
+from workflows.models import Connection, Trigger, Workflow
 
 pytestmark = pytest.mark.django_db
 
@@ -68,3 +72,74 @@ def test_a_rate_that_cannot_be_read_is_told_at_the_field(text: str) -> None:
     (told,) = response.context["adminform"].form.errors["rate_limit"]
     assert "such as 10/s, 100/m or 1000/h" in told
     assert not Connection.objects.exists()
+
+
+def trigger_page(trigger: Trigger) -> str:
+    return reverse("admin:workflows_trigger_change", args=(trigger.pk,))
+
+
+def trigger_form(**fields: str) -> dict[str, str]:
+    return {"kind": "webhook", "is_active": "on", "scheme": "none", **fields}
+
+
+def test_a_trigger_s_rate_limit_is_set_in_its_form_and_taken_away() -> None:
+    trigger = flow().triggers.get()
+    client = signed_in(boss())
+
+    client.post(trigger_page(trigger), trigger_form(rate_limit="100/m"))
+    trigger.refresh_from_db()
+    assert trigger.config["rate_limit"] == "100/m"
+    assert 'value="100/m"' in client.get(trigger_page(trigger)).content.decode()
+
+    client.post(trigger_page(trigger), trigger_form())
+    trigger.refresh_from_db()
+    assert "rate_limit" not in trigger.config
+
+
+@pytest.mark.parametrize(
+    ("fields", "told"),
+    [
+        ({"rate_limit": "often"}, "10/s, 100/m or 1000/h"),
+        (
+            {"kind": "schedule", "cron": "0 7 * * *", "rate_limit": "1/s"},
+            "takes no events from other systems",
+        ),
+    ],
+)
+def test_what_cannot_be_a_trigger_s_limit_is_told_at_the_field(
+    fields: dict[str, str], told: str
+) -> None:
+    trigger = flow().triggers.get()
+    data = trigger_form(**fields)
+    response = signed_in(boss()).post(trigger_page(trigger), data)
+
+    (text,) = response.context["adminform"].form.errors["rate_limit"]
+    assert told in text
+
+
+def test_a_trigger_s_page_says_what_its_limit_has_turned_away() -> None:
+    trigger = flow().triggers.get()
+    Trigger.objects.update(config={"scheme": "none", "rate_limit": "100/m"})
+    client = signed_in(boss())
+    assert "None in the last day." in client.get(trigger_page(trigger)).content.decode()
+
+    now = timezone.now()
+    for hours, count, reason in (
+        (0.1, 40, "rate_limited"), (0.2, 2, "rate_limited"), (3, 100, "rate_limited"),
+        (30, 1000, "rate_limited"), (0.1, 7, "malformed"),
+    ):  # fmt: skip
+        at = now - timedelta(hours=hours)
+        InboundEvent.objects.create(
+            trigger=trigger, reason=reason, status=429, count=count, minute=at, at=at
+        )
+    page = client.get(trigger_page(trigger)).content.decode()
+
+    assert "42 in the last hour, 142 in the last day" in page
+    assert "reason__exact=rate_limited" in page
+
+
+def test_a_trigger_without_a_limit_says_nothing_of_it() -> None:
+    trigger = flow().triggers.get()
+
+    content = signed_in(boss()).get(trigger_page(trigger)).content.decode()
+    assert "over the limit" not in content.lower()

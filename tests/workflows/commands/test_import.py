@@ -236,7 +236,7 @@ def test_warnings_and_notes_are_printed(tmp_path: Path) -> None:
     ("trigger", "message"),
     [
         ("{kind: schedule}", "triggers[0].config.cron: is required"),
-        ("{kind: webhook, config: {rate_limit: 5}}", "is not in this version"),
+        ("{kind: webhook, config: {rate_limit: 5}}", "a unit of time: 10/s"),
         (
             "{kind: webhook, config: {scheme: standard_webhooks}, secret: '%%'}",
             'must be "whsec_" followed by base64',

@@ -131,9 +131,17 @@ def test_what_is_wrong_is_told_at_its_place(config: dict[str, Any], path: str) -
     assert list(problems(**config)) == [path]
 
 
-def test_what_is_not_in_this_version_is_refused_in_a_sentence() -> None:
-    assert problems(rate_limit="5/s") == {"config.rate_limit": "is not in this version"}
-    assert problems(response_mode="accept") == {}
+@pytest.mark.parametrize("text", ["5/s", "100/m", "1000/h", " 10 / m "])
+def test_a_rate_limit_is_a_number_and_a_unit_of_time(text: str) -> None:
+    assert problems(rate_limit=text) == {}
+
+
+@pytest.mark.parametrize("given", [5, "", "5", "0/s", "5/d", "5/s\n", ["5/s"], None])
+def test_what_is_no_rate_is_told_with_what_would_be_right(given: Any) -> None:
+    assert problems(rate_limit=given) == {
+        "config.rate_limit": "must be a number and a unit of time: 10/s, 100/m or "
+        "1000/h"
+    }
 
 
 @pytest.mark.parametrize(("given", "seconds"), [(5, 5), ("20s", 20.0), (0.5, 0.5)])
