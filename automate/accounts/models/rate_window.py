@@ -19,6 +19,7 @@ class RateWindow(models.Model):
 
     class Meta:
         ordering = ("scope",)
+        default_permissions = ()  # there is no page of it
 
     def __str__(self) -> str:
         return self.scope
