@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from django.apps import apps
-from django.contrib import admin
-from django.http import HttpRequest, HttpResponse
-from django.http.response import HttpResponseBase
+from django.http import HttpRequest
 from django.template.response import TemplateResponse
 
 import automate.accounts.admin
@@ -18,12 +15,9 @@ import workflows.admin
 from automate import next_steps
 from automate.accounts.admin.base import ReadOnlyAdmin
 from automate.accounts.admin.names import list_name
+from automate.accounts.admin.sign_in import SignInSite
 from automate.accounts.models import AuditEntry
 
-CONTENT_SECURITY_POLICY = (
-    "default-src 'self'; img-src 'self' data:; frame-ancestors 'none'; "
-    "base-uri 'none'; form-action 'self'; object-src 'none'"
-)
 ORDER = ("runs", "workflows", "webhooks", "accounts", "auth", "django_q")
 
 # Within an app the alphabet decides, after these.
@@ -33,8 +27,8 @@ FIRST = (
 )  # fmt: skip
 
 
-class AutomateSite(admin.AdminSite):
-    """The operator's room: every page under a strict content security policy."""
+class AutomateSite(SignInSite):
+    """The operator's room."""
 
     site_header = "Automate"
     site_title = "Automate"
@@ -43,26 +37,6 @@ class AutomateSite(admin.AdminSite):
     # The bar at the top leaves lists the width that the side bar would take.
     enable_nav_sidebar = False
     empty_value_display = "–"  # noqa: RUF001 - a dash for "nothing"
-
-    def admin_view(  # type: ignore[override]
-        self,
-        view: Callable[..., HttpResponseBase],
-        cacheable: bool = False,  # noqa: FBT001, FBT002 - Django's signature
-    ) -> Callable[..., HttpResponseBase]:
-        """As Django's, with the policy on every answer."""
-        inner = super().admin_view(view, cacheable)
-
-        def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
-            return with_policy(inner(request, *args, **kwargs))
-
-        guarded.__dict__.update(inner.__dict__)
-        return guarded
-
-    def login(
-        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
-    ) -> Any:
-        """Sign in with an e-mail address."""
-        return with_policy(super().login(request, extra_context))
 
     def index(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
@@ -97,13 +71,6 @@ class AutomateSite(admin.AdminSite):
 
 def _place(order: tuple[str, ...], name: str) -> int:
     return order.index(name) if name in order else len(order)
-
-
-def with_policy(response: HttpResponseBase) -> HttpResponseBase:
-    """The response with the policy, unless it has one already."""
-    if isinstance(response, HttpResponse):
-        response.headers.setdefault("Content-Security-Policy", CONTENT_SECURITY_POLICY)
-    return response
 
 
 class TaskAdmin(ReadOnlyAdmin):

@@ -11,5 +11,6 @@ class AutomateConfig(AppConfig):
 
     def ready(self) -> None:
         """Register the system checks and what a purge knows besides runs."""
-        from automate import checks  # noqa: F401
-        from webhooks import maintenance  # noqa: F401
+        import automate.checks
+        import automate.maintenance  # noqa: F401
+        import webhooks.maintenance  # noqa: F401

@@ -122,6 +122,13 @@ SETTINGS: tuple[Setting, ...] = (
         "The address that webhook and admin links are shown with.",
     ),
     Setting(
+        "AUTOMATE_REQUIRE_SECOND_FACTOR",
+        bool,
+        False,
+        "Whoever opens the admin must have an authenticator app: people without one "
+        "set it up before they see anything else.",
+    ),
+    Setting(
         "AUTOMATE_TRUSTED_PROXIES",
         list,
         [],

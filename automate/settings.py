@@ -7,6 +7,7 @@ from datetime import timedelta
 from urllib.parse import urlsplit
 
 from automate import env
+from automate.accounts.sign_in import limits
 from automate.bootstrap import ensure_keys
 
 BASE_DIR = env.BASE_DIR
@@ -122,11 +123,14 @@ INSTALLED_APPS = [
     "whitenoise.runserver_nostatic",
     "django.contrib.staticfiles",
     "rest_framework",
+    "axes",
+    "django_otp",
     # After `runs`, whose `qcluster` command takes the place of django-q2's.
     "django_q",
 ]
 MIDDLEWARE = [
     "webhooks.middleware.EdgeFirst",
+    "automate.policy.ContentSecurityPolicy",
     "automate.proxy.TrustedProxies",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -134,8 +138,10 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django_otp.middleware.OTPMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "axes.middleware.AxesMiddleware",
 ]
 ROOT_URLCONF = "automate.urls"
 WSGI_APPLICATION = "automate.wsgi.application"
@@ -163,6 +169,10 @@ AUTH_PASSWORD_VALIDATORS = [
         "CommonPasswordValidator",
         "NumericPasswordValidator",
     )
+]
+AUTHENTICATION_BACKENDS = [
+    "axes.backends.AxesStandaloneBackend",
+    "django.contrib.auth.backends.ModelBackend",
 ]
 LOGIN_URL = "admin:login"
 LANGUAGE_CODE = "en"
@@ -210,6 +220,20 @@ SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 if TRUSTED_PROXIES:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+# Failed sign-ins: the limits are in automate.accounts.sign_in.limits.
+AXES_HANDLER = "automate.accounts.sign_in.failures.Failures"
+AXES_FAILURE_LIMIT = limits.OF_ACCOUNT
+AXES_COOLOFF_TIME = limits.COOL_OFF
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_USERNAME_CALLABLE = "automate.accounts.sign_in.failures.account_of"
+AXES_CLIENT_IP_CALLABLE = "automate.accounts.sign_in.failures.client_address"
+AXES_LOCKOUT_CALLABLE = "automate.accounts.sign_in.refusal.locked_out"
+AXES_RESET_ON_SUCCESS = True
+# Tries while it is locked do not count, so that they cannot keep it locked.
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
+AXES_DISABLE_ACCESS_LOG = True
+AXES_VERBOSE = False
+REQUIRE_SECOND_FACTOR = env.read("AUTOMATE_REQUIRE_SECOND_FACTOR")
 DATA_UPLOAD_MAX_MEMORY_SIZE = 25 * 1024 * 1024
 
 LOGGING = {
@@ -227,5 +251,7 @@ LOGGING = {
         },
         # It warns of every 4xx; what the edge turns away is counted, not logged.
         "django.request": {"level": "ERROR"},
+        # It warns of every failure; ours tells of those that lock.
+        "axes": {"level": "ERROR"},
     },
 }

@@ -11,7 +11,7 @@ from django.test import Client
 from django.utils import timezone
 
 from automate.accounts import audit
-from automate.accounts.models import ApiKey, Team, User
+from automate.accounts.models import ApiKey, FailedSignIn, Team, User
 from runs.models import Campaign, CampaignRun, Run, RunLog, WaitToken, Worker
 from tests.makers import make_attempt, make_job, make_run, make_step, make_user
 from webhooks.models import InboundEvent
@@ -156,6 +156,11 @@ def world(rows: int = 3) -> Workflow:
         audit.record("apikey.create", key, by=user)
         InboundEvent.objects.create(trigger=trigger, reason="duplicate", status=200)
         Worker.objects.create(kind="drain", host="h", pid=number, threads=8)
+        FailedSignIn.objects.create(
+            username=f"a{number}@example.com",
+            ip_address="203.0.113.9",
+            failures_since_start=2,
+        )
         first = broken_run(workflow, trigger=trigger)
         broken_run(workflow, trigger=trigger, replay_of=first, root_run=first)
         asking_run(workflow)

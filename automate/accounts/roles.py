@@ -39,7 +39,7 @@ _DEVELOPER = (
 _ADMINISTRATOR = (
     *_DEVELOPER,
     "accounts.view_user", "accounts.add_user", "accounts.change_user",
-    "accounts.add_team", "accounts.change_team",
+    "accounts.add_team", "accounts.change_team", "accounts.*_failedsignin",
     "auth.view_group", "django_q.view_*",
 )  # fmt: skip
 

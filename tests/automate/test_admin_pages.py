@@ -12,7 +12,8 @@ from django.test import Client
 from django.urls import reverse
 
 from automate.accounts.admin.names import MAIN
-from automate.admin import CONTENT_SECURITY_POLICY, site
+from automate.admin import site
+from automate.policy import CONTENT_SECURITY_POLICY
 from runs.models import Run
 from tests.admin_world import CANARY, boss, broken_run, signed_in, world
 from workflows.models import Workflow

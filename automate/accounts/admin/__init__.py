@@ -7,10 +7,11 @@ from django.contrib.auth.models import Group
 
 from automate.accounts.admin.api_key import ApiKeyAdmin
 from automate.accounts.admin.audit_entry import AuditEntryAdmin
+from automate.accounts.admin.failed_sign_in import FailedSignInAdmin
 from automate.accounts.admin.group import GroupAdmin
 from automate.accounts.admin.team import TeamAdmin
 from automate.accounts.admin.user import UserAdmin
-from automate.accounts.models import ApiKey, AuditEntry, Team, User
+from automate.accounts.models import ApiKey, AuditEntry, FailedSignIn, Team, User
 
 
 def register(site: AdminSite) -> None:
@@ -20,3 +21,4 @@ def register(site: AdminSite) -> None:
     site.register(Group, GroupAdmin)
     site.register(ApiKey, ApiKeyAdmin)
     site.register(AuditEntry, AuditEntryAdmin)
+    site.register(FailedSignIn, FailedSignInAdmin)

@@ -6,14 +6,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from django.contrib import admin, messages
 from django.contrib.auth import admin as auth_admin
 from django.contrib.auth import forms as auth_forms
 from django.core.exceptions import ValidationError
+from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from automate.accounts.admin.base import AuditedAdmin
 from automate.accounts.admin.html import when
 from automate.accounts.models import User
+from automate.accounts.sign_in import second_factor
 
 if TYPE_CHECKING:
     _UserAdmin = object  # typed for AbstractUser, which ours is not
@@ -66,15 +69,24 @@ class UserAdmin(AuditedAdmin, _UserAdmin):
     add_form = UserAddForm
     unaudited = ("password", "password1", "password2")
     ordering = ("email",)
-    list_display = ("email", "name", "is_active", "is_staff", "is_superuser", "seen")
+    list_display = (
+        "email",
+        "name",
+        "is_active",
+        "is_staff",
+        "is_superuser",
+        "seen",
+        "second",
+    )
     list_filter = ("is_active", "is_staff", "is_superuser", "groups", "teams")
     search_fields = ("email", "name")
     filter_horizontal = ("groups", "user_permissions", "teams")
-    readonly_fields = ("last_login", "date_joined")
+    readonly_fields = ("last_login", "date_joined", "second_factor_since")
+    actions = ("reset_second_factor",)
     fieldsets = (
         (None, {"fields": ("email", "name", "password", "teams")}),
         ("Rights", {"fields": ("is_active", "is_staff", *RIGHTS)}),
-        ("Times", {"fields": ("last_login", "date_joined")}),
+        ("Times", {"fields": ("last_login", "date_joined", "second_factor_since")}),
     )
     add_fieldsets = (
         (
@@ -84,6 +96,22 @@ class UserAdmin(AuditedAdmin, _UserAdmin):
     )
 
     seen = when("last_login", "last login", sortable=True)
+    second = when("second_factor_since", "second factor since", sortable=True)
+
+    @admin.action(
+        description="Turn off their second factor (lost telephones)",
+        permissions=["change"],
+    )
+    def reset_second_factor(
+        self, request: HttpRequest, queryset: QuerySet[User]
+    ) -> None:
+        """For those whom this person may change; each is in the audit."""
+        by: Any = request.user
+        may = [row for row in queryset if self.has_change_permission(request, row)]
+        done = sum(second_factor.remove(row, by=by) for row in may)
+        self.message_user(
+            request, f"{done} second factor(s) turned off.", messages.SUCCESS
+        )
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         """Only superusers give rights: others could give themselves all of them."""

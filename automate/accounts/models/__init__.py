@@ -2,8 +2,19 @@
 
 from automate.accounts.models.api_key import ApiKey, Scope
 from automate.accounts.models.audit import AuditEntry
+from automate.accounts.models.failed_sign_in import FailedSignIn
 from automate.accounts.models.rate_window import RateWindow
+from automate.accounts.models.second_factor import SecondFactor
 from automate.accounts.models.team import Team
 from automate.accounts.models.user import User
 
-__all__ = ["ApiKey", "AuditEntry", "RateWindow", "Scope", "Team", "User"]
+__all__ = [
+    "ApiKey",
+    "AuditEntry",
+    "FailedSignIn",
+    "RateWindow",
+    "Scope",
+    "SecondFactor",
+    "Team",
+    "User",
+]

@@ -42,7 +42,9 @@ class UserManager(BaseUserManager["User"]):
         return self.get(email__iexact=username)
 
 
-class User(AbstractBaseUser, PermissionsMixin):
+class User(  # type: ignore[django-manager-missing] # of django-otp's relation
+    AbstractBaseUser, PermissionsMixin
+):
     """A person who signs in with an e-mail address."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
@@ -58,6 +60,8 @@ class User(AbstractBaseUser, PermissionsMixin):
         help_text="Unset this instead of deleting the account.",
     )
     date_joined = models.DateTimeField(auto_now_add=True)
+    # Here too, so that each page knows without another query whom to ask for a code.
+    second_factor_since = models.DateTimeField(null=True, blank=True, editable=False)
 
     objects = UserManager()
 

@@ -1,0 +1,1 @@
+"""Signing in: failures are counted and, when there are too many, nobody may try."""
