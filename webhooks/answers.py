@@ -83,6 +83,14 @@ class Filtered(Exception):
         self.detail = detail
 
 
+class Answered(Exception):
+    """The event is no event: a provider's question, answered at once."""
+
+    def __init__(self, answer: Answer) -> None:
+        super().__init__(str(answer.status))
+        self.answer = answer
+
+
 def accepted(run_id: UUID, *, duplicate: bool) -> Answer:
     """202 for a new run, 200 for the one that this event became before."""
     text = '{"run_id":"%s","status":"%s","duplicate":%s}'

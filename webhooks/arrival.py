@@ -20,7 +20,7 @@ from webhooks.headers import read_headers, safe_headers, source_ip
 from webhooks.lookup import Entry, variables_of
 from webhooks.record import Rejected
 from webhooks.schemes import Verified
-from workflows.triggers.schemes import options_of, scheme_of
+from workflows.triggers.schemes import proof_headers
 
 MAX_QUERY_FIELDS = 1000
 
@@ -113,11 +113,7 @@ class Arrival:
     @cached_property
     def safe_headers(self) -> dict[str, str]:
         """The headers that the run keeps."""
-        config = self.entry.config
-        signature = (
-            options_of(config).get("header") or scheme_of(config).signature_header
-        )
-        return safe_headers(self.headers, [signature])
+        return safe_headers(self.headers, proof_headers(self.entry.config))
 
     @cached_property
     def source_ip(self) -> str | None:

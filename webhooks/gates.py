@@ -21,7 +21,15 @@ from automate.lib.errors import Code
 from automate.lib.jsonio import BadJSON
 from automate.lib.rates import parse_rate
 from webhooks import schemes
-from webhooks.answers import Filtered, Reason, TurnedAway, unauthorized, unavailable
+from webhooks.answers import (
+    Answer,
+    Answered,
+    Filtered,
+    Reason,
+    TurnedAway,
+    unauthorized,
+    unavailable,
+)
 from webhooks.arrival import Arrival
 from webhooks.body import BadBody, BodyReader
 from webhooks.lookup import find
@@ -118,6 +126,17 @@ def signature(arrival: Arrival) -> None:
     except schemes.SignatureRejected as error:
         reason = Reason.EXPIRED if error.expired else Reason.BAD_SIGNATURE
         raise unauthorized(reason, error.reason) from None
+
+
+def challenge(arrival: Arrival) -> None:
+    """A provider that asks whether the address is ours is told so.
+
+    Only who has proved who it is, and whether or not the workflow is active: providers
+    ask when the address is typed there, which may be before publishing.
+    """
+    if arrival.verified.challenge:
+        body = arrival.verified.challenge.encode("utf-8", "replace")
+        raise Answered(Answer(200, body, "text/plain; charset=utf-8"))
 
 
 def method(arrival: Arrival) -> None:
@@ -259,6 +278,7 @@ GATES: tuple[Callable[[Arrival], None], ...] = (
     encoding,
     known,
     signature,
+    challenge,
     method,
     active,
     rate,

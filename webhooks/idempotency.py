@@ -24,10 +24,12 @@ def dedupe_of(
     delivery_id: str,
     headers: Mapping[str, str],
     scope: Callable[[str], Mapping[str, Any]],
+    body_varies: bool = False,
 ) -> Dedupe | None:
     """The event's identity by the trigger's `idempotency`; None when it has none.
 
-    `delivery_id` is the provider's, `scope` gives what a template may refer to. Raises
+    `delivery_id` is the provider's, `scope` gives what a template may refer to;
+    `body_varies`: the provider's id alone tells, whatever the body. Raises
     workflows.expressions.ExpressionError when the template fails.
     """
     by = rule.get("by", "delivery")
@@ -50,6 +52,10 @@ def dedupe_of(
             or headers.get("idempotency-key", "")
             or headers.get("webhook-id", "")
         )
+        if delivery_id and body_varies:
+            body_hash = hashlib.sha256(
+                delivery_id.encode("utf-8", "replace")
+            ).hexdigest()
     if not key:
         return None
     return Dedupe(f"trigger:{trigger_id}", key, body_hash, ttl)

@@ -15,6 +15,7 @@ from runs.services import Accepted, Dedupe, Event, Target, accept, key_of
 from runs.services.search import read_keys
 from webhooks.answers import (
     Answer,
+    Answered,
     Filtered,
     Reason,
     TurnedAway,
@@ -49,6 +50,8 @@ def _decide(arrival: Arrival) -> Answer:
     except TurnedAway as error:
         _record(arrival, error)
         return error.answer(arrival.header("accept"))
+    except Answered as found:
+        return found.answer
     except Filtered as error:
         keep(arrival.rejected(Reason.FILTERED, 200, error.detail))
         return filtered(error.by)
@@ -117,6 +120,7 @@ def _identity(arrival: Arrival) -> Dedupe | None:
             arrival.entry.config.get("idempotency", {}),
             arrival.body,
             delivery_id=arrival.verified.event_id,
+            body_varies=arrival.verified.body_varies,
             headers=arrival.headers,
             scope=lambda source: scope_for(arrival, source),
         )

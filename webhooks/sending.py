@@ -86,20 +86,32 @@ class Sender:
         headers: Mapping[str, str] | None = None,
         now: datetime | None = None,
     ) -> Delivery:
-        """The signed request; `headers` are added, or take the place of its own."""
+        """The signed request; `headers` are added, or take the place of its own.
+
+        Raises CannotSend when this secret cannot sign.
+        """
+        given = {name.lower(): text for name, text in (headers or {}).items()}
         outgoing = schemes.Outgoing(
             body,
             self.secret.encode(),
             now or datetime.now(UTC),
             event_id or str(uuid4()),
             event,
+            url,
+            given.get("content-type") or _content_type(body),
         )
-        scheme = schemes.get(scheme_of(self.config).name)
-        own = {"Content-Type": _content_type(body)}
-        own |= scheme.sign(outgoing, options_of(self.config))
-        wanted = {name.lower() for name in headers or {}}
-        own = {name: text for name, text in own.items() if name.lower() not in wanted}
-        return Delivery(self.method, url, body, {**own, **(headers or {})})
+        scheme, options = (
+            schemes.get(scheme_of(self.config).name),
+            options_of(self.config),
+        )
+        own = {"Content-Type": outgoing.content_type}
+        try:
+            own |= scheme.sign(outgoing, options)
+        except schemes.CannotSign as error:
+            raise CannotSend(str(error)) from None
+        own = {name: text for name, text in own.items() if name.lower() not in given}
+        target = scheme.address(outgoing, options)
+        return Delivery(self.method, target, body, {**own, **(headers or {})})
 
 
 def address(base: str, key: str) -> str:

@@ -79,6 +79,6 @@ def new_key(bits: int = 128) -> str:
             return key
 
 
-def new_secret() -> str:
-    """A Standard Webhooks signing secret: "whsec_" and base64 of 24 random bytes."""
-    return "whsec_" + base64.b64encode(secrets.token_bytes(24)).decode("ascii")
+def new_secret(size: int = 24) -> str:
+    """A Standard Webhooks signing secret: "whsec_" and base64 of random bytes."""
+    return "whsec_" + base64.b64encode(secrets.token_bytes(size)).decode("ascii")

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
+from django.conf import settings
 from django.http import HttpResponse
 from django.test import Client
 
@@ -65,11 +66,18 @@ def signed(
     event: str = "push",
     secret: str = SECRET,
     now: datetime | None = None,
+    content_type: str = "application/json",
 ) -> dict[str, str]:
     """The headers with which the trigger's provider sends this body."""
     config = trigger.config
     outgoing = schemes.Outgoing(
-        body, secret.encode(), now or datetime.now(UTC), event_id or str(uuid4()), event
+        body,
+        secret.encode(),
+        now or datetime.now(UTC),
+        event_id or str(uuid4()),
+        event,
+        f"{settings.PUBLIC_URL}/v1/webhooks/{trigger.key}",
+        content_type,
     )
     return schemes.get(config["scheme"]).sign(outgoing, options_of(config))
 

@@ -1,7 +1,21 @@
 """Signature schemes: one module each, named as in `workflows.triggers.schemes`."""
 
-from webhooks.schemes import github, hmac, none, standard_webhooks
+from webhooks.schemes import (
+    basic,
+    bearer,
+    github,
+    gitlab,
+    hmac,
+    none,
+    shopify,
+    slack,
+    standard_webhooks,
+    stripe,
+    token,
+    twilio,
+)
 from webhooks.schemes.base import (
+    CannotSign,
     Outgoing,
     RawRequest,
     SignatureRejected,
@@ -13,16 +27,25 @@ from webhooks.schemes.base import (
 )
 
 __all__ = [
+    "CannotSign",
     "Outgoing",
     "RawRequest",
     "SignatureRejected",
     "SignatureScheme",
     "Verified",
+    "basic",
+    "bearer",
     "get",
     "github",
+    "gitlab",
     "hmac",
     "names",
     "none",
     "register",
+    "shopify",
+    "slack",
     "standard_webhooks",
+    "stripe",
+    "token",
+    "twilio",
 ]

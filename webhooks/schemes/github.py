@@ -13,10 +13,10 @@ from automate.lib import signing
 from webhooks.schemes.base import (
     Outgoing,
     RawRequest,
-    SignatureRejected,
     SignatureScheme,
     Verified,
     register,
+    which_secret,
 )
 
 
@@ -36,11 +36,11 @@ class GitHub(SignatureScheme):
         """The delivery's id and the event's name. Raises SignatureRejected."""
         given = raw.header("x-hub-signature-256")
         candidates = [signing.github_signature(secret, raw.body) for secret in secrets]
-        if not given:
-            raise SignatureRejected("There is no X-Hub-Signature-256 header.")
-        if not signing.matches_any(candidates, given):
-            raise SignatureRejected("X-Hub-Signature-256 does not match the body.")
-        return Verified(raw.header("x-github-delivery"), raw.header("x-github-event"))
+        return Verified(
+            raw.header("x-github-delivery"),
+            raw.header("x-github-event"),
+            secret=which_secret(candidates, given, "X-Hub-Signature-256"),
+        )
 
     def sign(self, event: Outgoing, config: Mapping[str, Any]) -> dict[str, str]:  # noqa: ARG002 - the contract's
         """The headers of a GitHub delivery."""

@@ -10,10 +10,11 @@ from automate.lib import signing
 from webhooks.schemes.base import (
     Outgoing,
     RawRequest,
-    SignatureRejected,
     SignatureScheme,
     Verified,
     register,
+    sent_with,
+    which_secret,
     within_tolerance,
 )
 
@@ -42,12 +43,9 @@ class Hmac(SignatureScheme):
         signed = _signed(raw.body, config, stamp)
         candidates = [_signature(secret, signed, config) for secret in secrets]
         given = raw.header(config["header"])
-        if not given:
-            raise SignatureRejected(f"There is no {config['header']} header.")
         if config["encoding"] == "hex" and given.startswith(config["prefix"]):
             given = config["prefix"] + given.removeprefix(config["prefix"]).lower()
-        if not signing.matches_any(candidates, given):
-            raise SignatureRejected(f"{config['header']} does not match the body.")
+        place = which_secret(candidates, given, config["header"])
         timestamp = None
         if config["timestamp_header"]:
             timestamp = within_tolerance(stamp, now, config["tolerance"])
@@ -55,6 +53,7 @@ class Hmac(SignatureScheme):
             raw.header(config["id_header"]),
             raw.header(config["event_header"]),
             timestamp,
+            place,
         )
 
     def sign(self, event: Outgoing, config: Mapping[str, Any]) -> dict[str, str]:
@@ -62,17 +61,9 @@ class Hmac(SignatureScheme):
         stamp = str(int(event.now.timestamp()))
         signed = _signed(event.body, config, stamp)
         headers = {config["header"]: _signature(event.secret, signed, config)}
-        optional = {
-            "timestamp_header": stamp,
-            "id_header": event.event_id,
-            "event_header": event.event_type,
-        }
-        headers.update(
-            {config[name]: text for name, text in optional.items() if config[name]}
-        )
-        if event.event_id and not config["id_header"]:
-            headers["Idempotency-Key"] = event.event_id
-        return headers
+        if config["timestamp_header"]:
+            headers[config["timestamp_header"]] = stamp
+        return headers | sent_with(event, config)
 
 
 def _signed(body: bytes, config: Mapping[str, Any], stamp: str) -> bytes:

@@ -170,9 +170,26 @@ class TriggerForm(forms.ModelForm):  # type: ignore[type-arg]
             wrong = kind.check_secret(config, given)
             if wrong:
                 self.add_error("new_secret", f"The secret {wrong}.")
-        elif not generate and self.instance.secret is None:
+        elif generate:
+            self._check_generated(kind, config)
+        else:
+            self._check_kept(kind, config)
+
+    def _check_generated(self, kind: TriggerKind, config: dict[str, Any]) -> None:
+        try:
+            kind.new_secret(config)
+        except LookupError as error:
+            self.add_error("generate", f"{error.args[0]} Type that one above.")
+
+    def _check_kept(self, kind: TriggerKind, config: dict[str, Any]) -> None:
+        if self.instance.secret is None:
             text = "This scheme needs a secret: type it, or tick “Generate a secret”."
             self.add_error("new_secret", text)
+        elif isinstance(self.instance.secret, str):
+            wrong = kind.check_secret(config, self.instance.secret)
+            if wrong:
+                text = f"The secret that is set is none of this scheme: it {wrong}."
+                self.add_error("new_secret", text)
 
     def save(self, commit: bool = True) -> Any:  # noqa: FBT001, FBT002 - Django's
         """The trigger with its config; the secret is `workflows.admin.triggers`'s."""

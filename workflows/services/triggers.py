@@ -177,7 +177,10 @@ def rotate_trigger_secret(
         kind = all_kinds().get(row.kind)
         if kind is None or not kind.needs_secret(row.config):
             raise StateRefused("This trigger's scheme has no secret to rotate.")
-        new = kind.new_secret(row.config) if secret is None else secret
+        try:
+            new = kind.new_secret(row.config) if secret is None else secret
+        except LookupError as error:
+            raise StateRefused(str(error.args[0])) from None
         problem = kind.check_secret(row.config, new)
         if problem:
             raise StateRefused(f"The secret {problem}.")
@@ -283,7 +286,12 @@ def _ensure_secret(row: Trigger, result: Synced, by: Actor) -> None:
         return
     if row.secret and not kind.check_secret(row.config, row.secret):
         return
-    secret = kind.new_secret(row.config)
+    try:
+        secret = kind.new_secret(row.config)
+    except LookupError as error:
+        text = f"{row} has no secret that fits; nobody gets in. {error.args[0]}"
+        result.warnings.append(Problem("triggers", text))
+        return
     _set_secret(row, secret, timedelta(0))
     result.new_secrets[row.pk] = secret
     record("trigger.generate_secret", row, by=by)

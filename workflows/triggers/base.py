@@ -59,7 +59,11 @@ class TriggerKind:
         return False
 
     def new_secret(self, config: Mapping[str, Any]) -> str:  # noqa: ARG002 - a hook
-        """A random signing secret; raises LookupError for a config without one."""
+        """A random signing secret; raises LookupError where none can be made here.
+
+        Its argument is a sentence for people: there is no secret, or the provider
+        makes it.
+        """
         raise LookupError(self.kind)
 
     def check_secret(self, config: Mapping[str, Any], secret: str) -> str:  # noqa: ARG002 - a hook

@@ -32,12 +32,11 @@ from typing import Any
 
 from automate.lib.durations import parse_duration
 from automate.lib.rates import RATE_PATTERN
-from automate.lib.signing import decode_whsec
 from workflows.definition.steps import NO_SCHEME
 from workflows.expressions import Template, TemplateError, parse, parse_condition
 from workflows.triggers import written
 from workflows.triggers.base import TriggerKind, register
-from workflows.triggers.schemes import HEADER_NAME, SCHEMES, Scheme, scheme_of
+from workflows.triggers.schemes import HEADER_NAME, SCHEMES, Scheme, named, scheme_of
 
 MAX_BODY = 25 * 1024 * 1024
 METHODS = ("DELETE", "GET", "PATCH", "POST", "PUT")
@@ -158,6 +157,7 @@ class Webhook(TriggerKind):
         result = dict(config)
         if result.get("scheme") in (None, ""):
             result["scheme"] = "none"
+        result["scheme"] = named(result["scheme"])
         if isinstance(result.get("path"), str):
             result["path"] = result["path"].lstrip("/")
         if result.get("path") in (None, ""):
@@ -207,15 +207,12 @@ class Webhook(TriggerKind):
         scheme = scheme_of(config)
         if not scheme.secret_required:
             raise LookupError(f'The scheme "{scheme.name}" has no secret.')
+        if scheme.new_secret is None:
+            raise LookupError(f"{scheme.label} makes the secret: {scheme.shown_at}.")
         return scheme.new_secret()
 
     def check_secret(self, config: Mapping[str, Any], secret: str) -> str:
-        if scheme_of(config).name == "standard_webhooks":
-            try:
-                decode_whsec(secret)
-            except ValueError as error:
-                return str(error)
-        return "" if secret else "must not be empty"
+        return scheme_of(config).check_secret(secret)
 
 
 def longest_wait(config: Mapping[str, Any]) -> float:

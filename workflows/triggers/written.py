@@ -7,7 +7,7 @@ from typing import Any
 
 from automate.lib.durations import TEXT_PATTERN
 from workflows.definition.written_steps import any_case
-from workflows.triggers.schemes import SCHEMES
+from workflows.triggers.schemes import SCHEMES, named
 
 _NULL = {"type": "null"}
 _DURATION = {"type": "string", "pattern": TEXT_PATTERN}
@@ -30,7 +30,7 @@ def webhook(schema: Mapping[str, Any]) -> dict[str, Any]:
     methods = {**known["methods"], "items": method}
     properties = {
         **known,
-        "scheme": {**known["scheme"], "enum": [*known["scheme"]["enum"], "", None]},
+        "scheme": {**known["scheme"], "enum": [*_names(), "", None]},
         "path": {"anyOf": [_path(known["path"]), _NULL]},
         "methods": methods,
         "method": {"title": "Method", "anyOf": [method, methods]},
@@ -98,12 +98,20 @@ def _idempotency(schema: Mapping[str, Any]) -> dict[str, Any]:
     return {"anyOf": [written, known["by"], template]}
 
 
+def _names() -> list[str]:
+    """Every name of every scheme."""
+    return [
+        name for scheme in SCHEMES.values() for name in (scheme.name, *scheme.aliases)
+    ]
+
+
 def _flat_options() -> dict[str, dict[str, Any]]:
     """The options that may stand beside `scheme`: their schemas by option, scheme."""
     found: dict[str, dict[str, Any]] = {}
     for scheme in SCHEMES.values():
         for name, schema in scheme.options_schema.get("properties", {}).items():
-            found.setdefault(name, {})[scheme.name] = schema
+            for spelling in (scheme.name, *scheme.aliases):
+                found.setdefault(name, {})[spelling] = schema
     return found
 
 
@@ -114,8 +122,8 @@ def _flat_option(name: str, schemas: Mapping[str, Any]) -> dict[str, Any]:
             "if": {"properties": {"scheme": {"const": scheme}}},
             "then": {
                 "properties": {
+                    named(scheme): {"type": "object", "properties": {name: False}},
                     name: schema,
-                    scheme: {"type": "object", "properties": {name: False}},
                 }
             },
         }

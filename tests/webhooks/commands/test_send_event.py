@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
+from pytest_django import Settings
 from pytest_django.live_server_helper import LiveServer
 
 from runs.models import Run
@@ -38,10 +39,13 @@ def run(server: LiveServer, key: str, file: str, *options: str) -> tuple[int, st
     return status, out.getvalue()
 
 
-@pytest.mark.parametrize("scheme", ["none", "github", "hmac", "standard_webhooks"])
+@pytest.mark.parametrize(
+    "scheme", ["none", "github", "hmac", "standard_webhooks", "twilio"]
+)
 def test_the_triggers_own_scheme_and_secret_are_used(
-    live_server: LiveServer, push: str, scheme: str
+    live_server: LiveServer, push: str, scheme: str, settings: Settings
 ) -> None:
+    settings.PUBLIC_URL = live_server.url  # Twilio signs it
     trigger = make_trigger({"scheme": scheme})
     status, out = run(live_server, trigger.key, push, "--event-id", "d-1")
     found = Run.objects.get()

@@ -55,9 +55,9 @@ def test_a_taken_name_is_refused() -> None:
 @pytest.mark.parametrize("name", sorted(SCHEMES))
 def test_each_scheme_accepts_what_it_signs(name: str) -> None:
     scheme, options = get(name), options_of({"scheme": name})
-    event = Outgoing(b'{"a": 1}', b"whsec_c2VjcmV0", NOW, "e1", "push")
+    event = Outgoing(b"{}", b"u:c2VjcmV0", NOW, "e1", "push", "https://a.example/k")
     headers = {key.lower(): text for key, text in scheme.sign(event, options).items()}
-    raw = RawRequest(headers, event.body)
+    raw = RawRequest(headers, event.body, "POST", scheme.address(event, options))
     assert scheme.verify(raw, options, [event.secret], NOW)
 
 

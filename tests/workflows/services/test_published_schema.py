@@ -121,6 +121,7 @@ WEBHOOKS: list[dict[str, Any]] = [
     {"idempotency": {"window": "5m"}},
     {"idempotency": {"header": "X-Id"}},
     {"scheme": "hmac", "header": "X-Sig", "tolerance": 5},
+    {"scheme": "header", "header": "X-Key", "token": {"prefix": "Key "}},
     {"scheme": "hmac", "header": "X-Sig", "hmac": {"prefix": "v1="}},
     {"scheme": "standard_webhooks", "standard_webhooks": {"tolerance": 5}},
     {"scheme": "github", "secret": "s3cret"},

@@ -12,6 +12,7 @@ from django.utils import timezone
 from automate.accounts.models import AuditEntry
 from workflows.models import Trigger, Workflow
 from workflows.services import (
+    DocumentError,
     StateRefused,
     create_workflow,
     publish,
@@ -176,3 +177,46 @@ def test_a_path_given_up_is_free_for_others() -> None:
     save_draft(found, {"steps": STEPS, "triggers": []}, by=None)
     publish(found, by=None)
     assert workflow(webhook(path="one")).triggers.get().path == "one"
+
+
+# --- whose secret it is -------------------------------------------------------------
+
+
+def test_a_secret_that_the_provider_makes_is_asked_for_and_not_made_up() -> None:
+    document = {"name": "D", "steps": STEPS, "triggers": [webhook(scheme="stripe")]}
+    created = create_workflow(document, by=None)
+    row = created.workflow.triggers.get()
+    assert (row.secret, created.new_secrets) == (None, {})
+    [warning] = [text for text in map(str, created.warnings) if "no secret" in text]
+    assert "Stripe shows it at the endpoint" in warning
+    with pytest.raises(StateRefused, match="Stripe makes the secret"):
+        rotate_trigger_secret(row, None)
+    rotate_trigger_secret(row, None, secret="whsec_typed")
+    assert row.secret == "whsec_typed"
+
+
+WRONG = {
+    "standard_webhooks": ["whsec_!", "whpk_AAAA", f"whpk_{'/' * 43}=", "whsk_AAAA"],
+    "gitlab": ["whsec_!", "a\nb", " a"],
+    "stripe": ["sk_live_1", "whsec_"],
+    "slack": ["xoxb-1-2", "xapp-1"],
+    "shopify": ["a\r\n"],
+    "twilio": [f"AC{'0' * 32}"],
+    "bearer": ["a\nb", "a "],
+    "token": ["\x00"],
+    "basic": ["password", "user:", ":password", "user:pass\nword"],
+}
+
+
+@pytest.mark.parametrize("scheme", WRONG)
+def test_a_secret_that_cannot_be_one_is_told_when_it_is_saved(scheme: str) -> None:
+    good = {"stripe": "whsec_x", "basic": "u:p"}.get(scheme, "whsec_c2VjcmV0")
+    row = workflow({**webhook(scheme=scheme), "secret": good}).triggers.get()
+    for secret in WRONG[scheme]:
+        with pytest.raises(StateRefused, match=r"The secret (must|is the private)"):
+            rotate_trigger_secret(row, None, secret=secret)
+        with pytest.raises(DocumentError) as caught:
+            workflow({**webhook(scheme=scheme), "secret": secret})
+        assert "secret" in str(caught.value.problems[0])
+    row.refresh_from_db()
+    assert row.secret == good

@@ -74,6 +74,14 @@ def test_flat_and_nested_options_may_be_mixed_but_not_doubled() -> None:
     )
 
 
+def test_a_token_in_a_header_may_be_called_by_that() -> None:
+    token = {"scheme": "token", "token": {"header": "X-Key"}}
+    assert stored(scheme="header", header="X-Key") == token
+    assert stored(scheme="token", header="X-Key") == token
+    assert stored(scheme="header", token={"header": "X-Key"}) == token
+    assert problems(scheme="header", header="X-Key") == {}
+
+
 def test_options_of_another_scheme_are_refused() -> None:
     found = problems(scheme="github", hmac={"header": "X-Sig"})
     assert found == {"config.hmac": 'is for the scheme "hmac", not "github"'}
@@ -231,6 +239,10 @@ def test_generated_secrets_fit_their_scheme_and_differ() -> None:
         config = {"scheme": scheme.name}
         if not scheme.secret_required:
             with pytest.raises(LookupError):
+                WEBHOOK.new_secret(config)
+            continue
+        if scheme.new_secret is None:
+            with pytest.raises(LookupError, match=scheme.shown_at[:20]):
                 WEBHOOK.new_secret(config)
             continue
         first, second = WEBHOOK.new_secret(config), WEBHOOK.new_secret(config)
