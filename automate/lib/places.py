@@ -8,10 +8,10 @@ connection, which goes from thread to thread with it.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from queue import SimpleQueue
-from threading import local
+from threading import Lock, local
 from typing import Any
 
 from django.db import DEFAULT_DB_ALIAS, connections
@@ -22,13 +22,37 @@ Application = Callable[..., Iterable[bytes]]
 _mine = local()
 
 
+class _Turn:
+    """A thread that waits for a place; `given` is the place's connection."""
+
+    def __init__(self) -> None:
+        self._come = Lock()
+        self._come.acquire()
+        self._given: BaseDatabaseWrapper | None = None
+
+    def give(self, wrapper: BaseDatabaseWrapper | None) -> None:
+        self._given = wrapper
+        self._come.release()
+
+    def wait(self) -> BaseDatabaseWrapper | None:
+        self._come.acquire()
+        return self._given
+
+
 class Places:
-    """`count` places, taken in the order in which threads ask for one."""
+    """`count` places, given in the order in which threads ask for one.
+
+    A place goes from hand to hand: who leaves gives it to whoever has waited longest.
+    Where the one who leaves could take it again at once, as with a queue of the
+    standard library, some events wait for seconds while the others pass.
+    """
 
     def __init__(self, count: int) -> None:
-        self._free: SimpleQueue[BaseDatabaseWrapper | None] = SimpleQueue()
-        for _ in range(count):
-            self._free.put(None)  # its connection is made when it is first taken
+        self._lock = Lock()
+        # A connection is made when its place is first taken. The last that became free
+        # is the first to be taken: the others' sessions rest.
+        self._free: list[BaseDatabaseWrapper | None] = [None] * count
+        self._waiting: deque[_Turn] = deque()
 
     def serve(self, application: Application) -> Application:
         """The WSGI application, each of its requests at work in a place."""
@@ -58,20 +82,36 @@ class Places:
             self._leave()
 
     def _enter(self) -> None:
-        wrapper = self._free.get()
+        wrapper = self._take()
         if wrapper is None:
             try:
                 wrapper = connections.create_connection(DEFAULT_DB_ALIAS)
                 wrapper.inc_thread_sharing()
             except BaseException:
-                self._free.put(None)
+                self._give(None)
                 raise
         connections[DEFAULT_DB_ALIAS] = wrapper
 
     def _leave(self) -> None:
         wrapper = connections[DEFAULT_DB_ALIAS]
         del connections[DEFAULT_DB_ALIAS]
-        self._free.put(wrapper)
+        self._give(wrapper)
+
+    def _take(self) -> BaseDatabaseWrapper | None:
+        with self._lock:
+            if self._free:
+                return self._free.pop()
+            turn = _Turn()
+            self._waiting.append(turn)
+        return turn.wait()
+
+    def _give(self, wrapper: BaseDatabaseWrapper | None) -> None:
+        with self._lock:
+            if not self._waiting:
+                self._free.append(wrapper)
+                return
+            turn = self._waiting.popleft()
+        turn.give(wrapper)
 
 
 @contextmanager

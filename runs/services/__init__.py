@@ -2,7 +2,7 @@
 
 from runs.engine.exclusive_key import exclusive_key, key_of
 from runs.engine.payload import trigger_payload
-from runs.services.accept import Accepted, Dedupe, accept, execute_manually
+from runs.services.accept import Accepted, accept, execute_manually
 from runs.services.answer import Answer
 from runs.services.cancel import cancel
 from runs.services.errors import (
@@ -28,6 +28,7 @@ from runs.services.resume import (
     may_decide,
     resume,
 )
+from runs.services.store import Dedupe
 
 __all__ = [
     "Accepted",

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from django.db import connection
 
 from automate.lib.database import write_transaction
 from automate.lib.payloads import get_ring
-from runs.models import Run
 from runs.payloads import Kept, keep_body, refer
+from runs.services.store import NewRun
 
-Store = Callable[..., bool]
+Store = Callable[[NewRun], bool]
 
 
 def put_aside(body: bytes) -> Kept | None:
@@ -28,11 +27,11 @@ def put_aside(body: bytes) -> Kept | None:
 
 
 def with_payload(kept: Kept, store: Store) -> Store:
-    """`store`, which begins with the run, in one transaction with what refers to it."""
+    """`store` in one transaction with what refers to the body."""
 
-    def both(run: Run, *arguments: Any) -> bool:
+    def both(run: NewRun) -> bool:
         with write_transaction():
-            stored = store(run, *arguments)
+            stored = store(run)
             if stored:
                 refer([(run.pk, kept)])
         return stored

@@ -195,8 +195,8 @@ def test_wait_for_webhook(house: House) -> None:
 
 def test_approval(house: House) -> None:
     run_id, address = address_of(house, "approval")
-    page = requests.get(address, timeout=20)
-    assert "Refund?" in page.text
+    # The address is known a step before the question is.
+    eventually(lambda: "Refund?" in requests.get(address, timeout=20).text, 30)
     reply = requests.post(address, json={"decision": "approved"}, timeout=20)
     assert reply.status_code < 300, reply.text
 

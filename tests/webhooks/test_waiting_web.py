@@ -84,10 +84,14 @@ def ask(port: int, trigger: Trigger) -> tuple[int, bytes, float]:
 
 
 def sessions() -> int:
-    """How many sessions others than this process's have on this database."""
+    """How many sessions others than this process's have on this database.
+
+    Autovacuum's and parallel workers' are none of theirs.
+    """
     with other_session() as other:
         row = other.execute(
             "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() "
+            "AND backend_type = 'client backend' "
             "AND pid <> pg_backend_pid() AND pid <> %s",
             [connection.connection.info.backend_pid if connection.connection else 0],
         ).fetchone()

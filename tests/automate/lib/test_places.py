@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 import pytest
@@ -48,8 +49,7 @@ class Served:
 
     def close(self) -> None:
         """Close the connections of all places."""
-        while not self.places._free.empty():
-            wrapper = self.places._free.get()
+        for wrapper in self.places._free:
             if wrapper is not None:
                 wrapper.close()
 
@@ -68,6 +68,35 @@ def test_no_more_are_at_work_than_there_are_places(two: Served) -> None:
     assert answers == [[b"ab"]] * 64
     assert two.most == 2
     assert len(two.seen) <= 2
+
+
+def test_who_has_waited_longest_comes_first_even_before_who_has_just_left() -> None:
+    """Shown to fail when the one who has come last is the next."""
+    served, order = Served(1), list[str]()
+    begin = threading.Event()
+
+    def work() -> None:
+        assert begin.wait(10)
+        order.append(threading.current_thread().name)
+
+    def has_waiting(count: int) -> bool:
+        return len(served.places._waiting) == count
+
+    def twice() -> None:
+        served.ask()
+        served.ask()
+
+    served.work = work
+    threads = []
+    for number in range(5):
+        threads.append(in_thread(twice, f"{number}"))
+        until(partial(has_waiting, number))
+        until(lambda: not served.places._free)
+    begin.set()
+    for thread in threads:
+        thread.join(10)
+    served.close()
+    assert order == [*"01234"] * 2
 
 
 def test_a_thread_keeps_no_connection(two: Served) -> None:
@@ -101,7 +130,7 @@ def test_who_leaves_lets_another_work(two: Served) -> None:
     for thread in waiting:
         thread.join(10)
         assert not thread.is_alive()
-    until(lambda: two.places._free.qsize() == 2)
+    until(lambda: len(two.places._free) == 2)
 
 
 def test_a_place_is_not_left_in_the_middle_of_a_transaction(two: Served) -> None:

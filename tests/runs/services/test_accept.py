@@ -14,7 +14,7 @@ from automate.accounts.models import AuditEntry
 from runs import services
 from runs.models import IdempotencyKey, Job, Run
 from runs.services import Dedupe, Event, NotRunnable, Target, accept, execute_manually
-from runs.services.accept import key_hash
+from runs.services.store import key_hash
 from runs.states import RunStatus
 from tests.makers import make_user
 from tests.runs.drains import together
