@@ -23,6 +23,7 @@ from automate.lib.payloads import PayloadStoreAway
 from automate.lib.rest import ApiError
 from automate.lib.rest.errors import sentence
 from automate.lib.rest.strict import flatten
+from automate.strangers import over_limit
 
 logger = logging.getLogger(__name__)
 
@@ -82,6 +83,8 @@ def exception_handler(
         error = ApiError(413, Code.BODY_TOO_LARGE, "The body is too large.")
     if not isinstance(error, exceptions.APIException):
         return None
+    if isinstance(error, exceptions.NotAuthenticated | exceptions.AuthenticationFailed):
+        error = over_limit(request._request) or error
     set_rollback()
     code, message, errors = _described(error)
     return answer(

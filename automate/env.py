@@ -17,6 +17,7 @@ import environ
 from django.core.exceptions import ImproperlyConfigured
 
 from automate.lib.filestore import storage_setting
+from automate.lib.rates import Rate, parse_rate
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -233,6 +234,22 @@ SETTINGS: tuple[Setting, ...] = (
         30,
         "Days that finished runs are kept, unless their workflow says otherwise.",
     ),
+    Setting(
+        "AUTOMATE_API_RATE",
+        str,
+        "",
+        "Requests that each API key may make unless it has a limit of its own: 10/s, "
+        "100/m, 1000/h. Empty: no limit.",
+        "API",
+    ),
+    Setting(
+        "AUTOMATE_API_STRANGER_RATE",
+        str,
+        "100/m",
+        "Requests without a valid key that an address is answered with 401; more get "
+        "429. Empty: no limit.",
+        "API",
+    ),
     Setting("AUTOMATE_LOG_LEVEL", str, "INFO", "Level of our own log lines."),
 )
 
@@ -297,6 +314,16 @@ def email() -> dict[str, Any]:
     if found["EMAIL_BACKEND"] == "django.core.mail.backends.smtp.EmailBackend":
         found["EMAIL_BACKEND"] = "automate.lib.mail.Backend"
     return found
+
+
+def rate(name: str) -> Rate | None:
+    """The rate that a setting names; None when it is empty."""
+    text = read(name).strip()
+    try:
+        return parse_rate(text) if text else None
+    except ValueError as error:
+        msg = f"{name}: {error}"
+        raise ImproperlyConfigured(msg) from None
 
 
 def files(usual: Path) -> dict[str, Any]:

@@ -141,6 +141,7 @@ MIDDLEWARE = [
     "django_otp.middleware.OTPMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "automate.accounts.middleware.RateHeaders",
     "axes.middleware.AxesMiddleware",
 ]
 ROOT_URLCONF = "automate.urls"
@@ -202,8 +203,11 @@ REST_FRAMEWORK = {
     "DEFAULT_PARSER_CLASSES": ["automate.lib.rest.wire.StrictJSONParser"],
     "DEFAULT_CONTENT_NEGOTIATION_CLASS": "automate.lib.rest.wire.AlwaysFirst",
     "EXCEPTION_HANDLER": "automate.api.exception_handler",
+    "DEFAULT_THROTTLE_CLASSES": ["automate.accounts.api.throttling.KeyRate"],
     "UNAUTHENTICATED_USER": None,
 }
+API_RATE = env.rate("AUTOMATE_API_RATE")
+API_STRANGER_RATE = env.rate("AUTOMATE_API_STRANGER_RATE")
 
 # --- security ---------------------------------------------------------------
 HTTPS = PUBLIC_URL.startswith("https://")

@@ -13,14 +13,17 @@ from django.db import models
 from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
+from automate.accounts.models import RateWindow
 from automate.lib.database import repeat, write_transaction
 from runs import payloads
-from runs.models import Firing, IdempotencyKey, Run, Worker
+from runs.models import Firing, IdempotencyKey, RateBucket, Run, Worker
 from workflows.models import Workflow
 
 # Small enough that other writers wait for milliseconds, not seconds.
 BATCH = 200
 WORKER_IS_GONE = timedelta(hours=1)
+# Longer than any window, and than a bucket's debt may be of use.
+LIMITS_STAY = timedelta(days=1)
 # However short the retention: what has fired must be known when it seems due again.
 FIRINGS_STAY = timedelta(days=7)
 
@@ -129,6 +132,17 @@ def _old_firings(now: datetime) -> Iterator[models.QuerySet[Firing]]:
 @purges("workers")
 def _gone_workers(now: datetime) -> Iterator[models.QuerySet[Worker]]:
     yield Worker.objects.filter(beat_at__lt=now - WORKER_IS_GONE)
+
+
+@purges("rate_windows")
+def _old_windows(now: datetime) -> Iterator[models.QuerySet[RateWindow]]:
+    yield RateWindow.objects.filter(used_at__lt=now - LIMITS_STAY)
+
+
+@purges("rate_buckets")
+def _old_buckets(now: datetime) -> Iterator[models.QuerySet[RateBucket]]:
+    """A bucket without a row is full, as one is that was left alone for so long."""
+    yield RateBucket.objects.filter(next_at__lt=now - LIMITS_STAY)
 
 
 @purges("sessions")

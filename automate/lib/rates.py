@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 _SECONDS = {"s": 1, "m": 60, "h": 3600}
+_UNITS = {seconds: unit for unit, seconds in _SECONDS.items()}
 # As JSON Schema has it too: no \d, which means other digits to others.
 RATE_PATTERN = r"^[ ]*[1-9][0-9]{0,6}[ ]*/[ ]*[smh][ ]*$(?!\n)"
 _PATTERN = re.compile(RATE_PATTERN)
@@ -23,6 +24,9 @@ class Rate:
 
     count: int
     seconds: int
+
+    def __str__(self) -> str:
+        return f"{self.count}/{_UNITS.get(self.seconds, f'{self.seconds} s')}"
 
     @property
     def burst(self) -> int:

@@ -11,7 +11,7 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from automate.accounts.audit import record
-from automate.accounts.models import AuditEntry
+from automate.accounts.models import AuditEntry, RateWindow
 from runs import maintenance
 from runs.maintenance import purge
 from runs.models import (
@@ -19,6 +19,7 @@ from runs.models import (
     Firing,
     IdempotencyKey,
     Job,
+    RateBucket,
     Run,
     RunLog,
     StepRun,
@@ -215,6 +216,19 @@ def test_workers_without_a_sign_of_life_go() -> None:
 
     assert purge(now=NOW)["workers"] == 1
     assert Worker.objects.get().beat_at > NOW - timedelta(hours=1)
+
+
+def test_limits_that_nobody_used_for_a_day_go() -> None:
+    """What is missing begins anew, as what is so old would."""
+    for name, hours in (("old", 25), ("young", 23)):
+        at = NOW - timedelta(hours=hours)
+        RateWindow.objects.create(scope=name, part=0, counts="0", used_at=at)
+        RateBucket.objects.create(scope=name, next_at=at)
+
+    gone = purge(now=NOW)
+
+    assert (gone["rate_windows"], gone["rate_buckets"]) == (1, 1)
+    assert RateWindow.objects.get().pk == RateBucket.objects.get().pk == "young"
 
 
 def test_expired_sessions_go() -> None:

@@ -52,7 +52,7 @@ class ApiKeyForm(forms.ModelForm):  # type: ignore[type-arg]
 
     class Meta:
         model = ApiKey
-        fields = ("user", "name", "scopes", "expires_at")
+        fields = ("user", "name", "scopes", "expires_at", "rate_limit")
 
 
 class ApiKeyAdmin(AuditedAdmin):
@@ -84,7 +84,10 @@ class ApiKeyAdmin(AuditedAdmin):
     ) -> Any:
         """The form with the scopes that this person may give."""
         form: Any = super().get_form(request, obj, change, **kwargs)
-        if "scopes" in form.base_fields:
+        if obj is not None:
+            # Shown, not asked: as a declared field it would be asked for nevertheless.
+            form.base_fields.pop("scopes", None)
+        elif "scopes" in form.base_fields:
             # A copy: the declared field is everybody's.
             scopes = copy.deepcopy(form.base_fields["scopes"])
             scopes.choices = scopes_of(request.user)
@@ -94,22 +97,22 @@ class ApiKeyAdmin(AuditedAdmin):
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         """The form of a new key, or what may still be said of an old one."""
         if obj is None:
-            who = ("user",) if request.user.is_superuser else ()
-            return (*who, "name", "scopes", "expires_at")
+            if request.user.is_superuser:
+                return ("user", "name", "scopes", "expires_at", "rate_limit")
+            return ("name", "scopes", "expires_at")
         return (
             "name", "prefix_shown", "user", "scope_list", "state", "expires_at",
-            "last_used_at", "created_at", "revoked_at",
+            "rate_limit", "last_used_at", "created_at", "revoked_at",
         )  # fmt: skip
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        """What a key may do is fixed when it is made."""
+        """What a key may do is fixed when it is made; superusers set limits."""
         if obj is None:
             return ()
-        return tuple(
-            name
-            for name in self.get_fields(request, obj)
-            if name not in ("name", "expires_at")
-        )
+        free = {"name", "expires_at"}
+        if request.user.is_superuser:
+            free.add("rate_limit")
+        return tuple(name for name in self.get_fields(request, obj) if name not in free)
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
         """A new key is one's own unless somebody else is chosen."""
@@ -137,7 +140,11 @@ class ApiKeyAdmin(AuditedAdmin):
         owner = obj.user if request.user.is_superuser else request.user
         assert isinstance(owner, User)  # noqa: S101 - staff pages know no strangers
         issued, plain = ApiKey.objects.issue(
-            owner, obj.name, form.cleaned_data["scopes"], obj.expires_at
+            owner,
+            obj.name,
+            form.cleaned_data["scopes"],
+            obj.expires_at,
+            obj.rate_limit,
         )
         obj.__dict__.update(issued.__dict__)
         note = "Copy the key now, it is not shown again: {}"

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from automate.accounts.audit import record
 from automate.accounts.models import ApiKey, User
-from automate.accounts.models.api_key import Scope, validate_scopes
+from automate.accounts.models.api_key import Scope, validate_rate, validate_scopes
 from automate.lib.database import write_transaction
 
 
@@ -23,7 +23,7 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """EMAIL --name N --scope S ... [--expires-days D] [--json]."""
+        """EMAIL --name N --scope S ... [--expires-days D] [--rate-limit R] [--json]."""
         parser.add_argument("email", help="The user in whose name it acts.")
         parser.add_argument("--name", required=True, help="What it is for.")
         parser.add_argument(
@@ -35,6 +35,13 @@ class Command(BaseCommand):
             help=f"One or more of: {', '.join(Scope.values)}.",
         )
         parser.add_argument("--expires-days", type=int, help="Default: never.")
+        parser.add_argument(
+            "--rate-limit",
+            default="",
+            metavar="RATE",
+            help="Requests that it may make: 10/s, 100/m, 1000/h. Default: the site's "
+            "limit, AUTOMATE_API_RATE.",
+        )
         parser.add_argument("--json", action="store_true", help="For programs.")
 
     def handle(self, **options: Any) -> None:
@@ -47,8 +54,11 @@ class Command(BaseCommand):
             raise CommandError("--name must have 1 to 100 characters.")
         expires = timezone.now() + timedelta(days=days) if days else None
         scopes = list(dict.fromkeys(options["scope"]))
+        rate_limit = options["rate_limit"].strip()
         try:
             validate_scopes(scopes)
+            if rate_limit:
+                validate_rate(rate_limit)
         except ValidationError as error:
             raise CommandError(" ".join(error.messages)) from None
         with write_transaction():
@@ -57,6 +67,7 @@ class Command(BaseCommand):
                 name=options["name"].strip(),
                 scopes=scopes,
                 expires_at=expires,
+                rate_limit=rate_limit,
             )
             record("api_key.create", key, by=None, changes={"scopes": scopes})
         self.stdout.write(_as_json(key, plain) if options["json"] else plain)
@@ -83,6 +94,7 @@ def _as_json(key: ApiKey, plain: str) -> str:
             "user": key.user.email,
             "scopes": key.scopes,
             "expires_at": key.expires_at.isoformat() if key.expires_at else None,
+            "rate_limit": key.rate_limit or None,
         },
         indent=2,
     )

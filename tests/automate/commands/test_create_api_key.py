@@ -51,7 +51,7 @@ def test_programs_get_json() -> None:
 
     out = create(
         "ada@example.com", "--name", "ci", "--scope", "admin", "--expires-days", "7",
-        "--json",
+        "--rate-limit", "100/m", "--json",
     )  # fmt: skip
 
     report = json.loads(out)
@@ -59,6 +59,7 @@ def test_programs_get_json() -> None:
     assert report["id"] == str(key.pk)
     assert report["key"].startswith(report["prefix"])
     assert report["scopes"] == ["admin"]
+    assert report["rate_limit"] == key.rate_limit == "100/m"
     assert key.expires_at is not None
     week = timezone.now() + timedelta(days=7)
     assert abs(key.expires_at - week) < timedelta(minutes=1)
@@ -82,6 +83,7 @@ def test_the_audit_knows_of_it_without_the_key() -> None:
         (["ada@example.com", "--scope", "everything"], "Unknown scope everything"),
         (["ada@example.com", "--expires-days", "0"], "--expires-days"),
         (["ada@example.com", "--expires-days", "99999999"], "--expires-days"),
+        (["ada@example.com", "--rate-limit", "often"], "not a rate"),
         (["ada@example.com", "--name", " "], "--name"),
         (["ada@example.com", "--name", "x" * 101], "--name"),
     ],

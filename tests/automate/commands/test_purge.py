@@ -50,6 +50,8 @@ def test_programs_get_json(dry_run: bool) -> None:
         "workers": 0,
         "sessions": 0,
         "firings": 0,
+        "rate_windows": 0,
+        "rate_buckets": 0,
         "orphaned_payloads": 0,
         "inbound_events": 0,
         "failed_sign_ins": 0,

@@ -23,6 +23,7 @@ from automate.lib.rates import Rate, parse_rate
 )
 def test_a_rate_is_a_number_and_a_unit(text: str, rate: Rate) -> None:
     assert parse_rate(text) == rate
+    assert parse_rate(str(rate)) == rate
 
 
 @pytest.mark.parametrize(

@@ -251,6 +251,32 @@ def test_what_a_key_may_do_is_fixed() -> None:
     assert (key.name, key.scopes, key.user) == ("Build", ["runs:read"], user)
 
 
+def test_superusers_set_a_key_s_limit_and_nobody_else_does() -> None:
+    chief, user = boss(), operator(*KEY_RIGHTS)
+    key, _plain = issued(signed_in(chief), chief, rate_limit="100/m")
+    assert key.rate_limit == "100/m"
+    page = address("apikey", "change", key.pk)
+    signed_in(chief).post(page, {"name": "CI", "rate_limit": "5/s"})
+    key.refresh_from_db()
+    assert key.rate_limit == "5/s"
+
+    own, _plain = issued(signed_in(user), user, name="own", rate_limit="9/s")
+    assert own.rate_limit == ""
+    page = address("apikey", "change", own.pk)
+    signed_in(user).post(page, {"name": "own", "rate_limit": "9/s"})
+    own.refresh_from_db()
+    assert own.rate_limit == ""
+
+
+def test_a_key_s_limit_that_is_no_rate_is_told_at_the_field() -> None:
+    user = boss()
+    data = key_form(user, rate_limit="often")
+    response = signed_in(user).post(address("apikey"), data)
+    (told,) = response.context["adminform"].form.errors["rate_limit"]
+    assert "such as 10/s" in told
+    assert not ApiKey.objects.exists()
+
+
 def test_a_revoked_key_stays_and_works_no_more() -> None:
     user = boss()
     key, _plain = ApiKey.objects.issue(user, "CI", ["runs:read"])
