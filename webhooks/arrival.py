@@ -39,7 +39,12 @@ class Incoming:
 
 
 class Arrival:
-    """An event and what the gates have found out; each gate adds what it is for."""
+    """An event and what the gates have found out; each gate adds what it is for.
+
+    `gate` is the one it stands at. `decisions` say by which of the trigger's words it
+    was let pass, and are kept with the run; `seen` are the sender's, kept encrypted and
+    only when it does not become one.
+    """
 
     def __init__(self, incoming: Incoming, now: datetime) -> None:
         self.incoming = incoming
@@ -50,6 +55,9 @@ class Arrival:
         self.size = 0
         self.verified = Verified()
         self.standing: Standing | None = None  # where the trigger has a rate limit
+        self.gate = ""
+        self.decisions: dict[str, Any] = {}
+        self.seen: dict[str, Any] = {}
 
     @property
     def entry(self) -> Entry:
@@ -153,4 +161,6 @@ class Arrival:
             first_run_id,
             self.source_ip,
             self.size,
+            self.gate,
+            {**self.decisions, **self.seen},
         )

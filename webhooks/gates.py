@@ -18,7 +18,7 @@ from automate.accounts import limits
 from automate.lib import signing
 from automate.lib.encryption import is_readable
 from automate.lib.errors import Code
-from automate.lib.jsonio import BadJSON
+from automate.lib.jsonio import BadJSON, storable_text
 from automate.lib.rates import parse_rate
 from webhooks import schemes
 from webhooks.answers import (
@@ -33,6 +33,7 @@ from webhooks.answers import (
 from webhooks.arrival import Arrival
 from webhooks.body import BadBody, BodyReader
 from webhooks.lookup import find
+from webhooks.seen import seen
 from workflows import expressions
 from workflows.models import Workflow
 from workflows.triggers.schemes import options_of, scheme_of
@@ -107,6 +108,7 @@ def signature(arrival: Arrival) -> None:
     entry = arrival.entry
     try:
         data = scheme_of(entry.config)
+        arrival.decisions["scheme"] = data.name
         options = options_of(entry.config)
         scheme = schemes.get(data.name)
     except KeyError:
@@ -239,8 +241,11 @@ def event(arrival: Arrival) -> None:
     if not patterns:
         return
     name = event_name(arrival)
-    if any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns):
-        return
+    arrival.seen["event"] = storable_text(name[:100])
+    for pattern in patterns:
+        if fnmatch.fnmatchcase(name, pattern):
+            arrival.decisions["pattern"] = pattern
+            return
     told = f'"{name[:100]}"' if name else "without a name"
     raise Filtered("event", f"The event {told} is none of {', '.join(patterns)}.")
 
@@ -259,12 +264,17 @@ def condition(arrival: Arrival) -> None:
     source = arrival.entry.config.get("condition")
     if source is None:
         return
+    arrival.decisions["condition"] = source
+    scope: Mapping[str, Any] = {}
     try:
-        holds = expressions.truth(source, scope_for(arrival, source))
+        scope = scope_for(arrival, source)
+        if expressions.truth(source, scope):
+            return
+        detail = "The condition does not hold."
     except expressions.ExpressionError as error:
-        raise Filtered("condition", f"The condition failed: {error}.") from None
-    if not holds:
-        raise Filtered("condition", "The condition does not hold.")
+        detail = f"The condition failed: {error}."
+    arrival.seen |= seen(source, scope)
+    raise Filtered("condition", detail)
 
 
 def scope_for(arrival: Arrival, source: str) -> Mapping[str, Any]:

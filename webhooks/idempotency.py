@@ -10,10 +10,12 @@ from uuid import UUID
 
 from automate.lib import jsonio
 from runs.services import Dedupe
+from runs.services.store import key_hash
 from workflows import expressions
 from workflows.triggers.webhook import DEFAULT_WINDOW
 
 KEPT = timedelta(days=30)
+KEY_DIGITS = 12  # of a key's hash, as people read it
 
 
 def dedupe_of(
@@ -59,6 +61,24 @@ def dedupe_of(
     if not key:
         return None
     return Dedupe(f"trigger:{trigger_id}", key, body_hash, ttl)
+
+
+def known_by(
+    rule: Mapping[str, Any], dedupe: Dedupe | None, headers: Mapping[str, str]
+) -> dict[str, str]:
+    """What a run's decisions say of its identity: by what, and the key's hash.
+
+    `by` is the rule's, or the header that stood in for a provider's delivery id.
+    """
+    by = rule.get("by", "delivery")
+    if dedupe is None:
+        return {"by": "none" if by == "none" else f"{by}: missing"}
+    if by == "delivery":
+        for name in ("idempotency-key", "webhook-id"):
+            if headers.get(name) == dedupe.key:
+                by = name
+                break
+    return {"by": by, "key": key_hash(dedupe.key)[:KEY_DIGITS]}
 
 
 def _rendered(template: str, scope: Callable[[str], Mapping[str, Any]]) -> str:

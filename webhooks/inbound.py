@@ -27,7 +27,7 @@ from webhooks.answers import (
 from webhooks.arrival import Arrival, Incoming
 from webhooks.gates import GATES, scope_for
 from webhooks.headers import traceparent
-from webhooks.idempotency import dedupe_of
+from webhooks.idempotency import dedupe_of, known_by
 from webhooks.record import keep, tally
 from webhooks.waiting import kept_waiting
 from workflows import expressions
@@ -68,6 +68,7 @@ def _decide(arrival: Arrival) -> Answer:
 
 def _pass_gates(arrival: Arrival) -> Answer:
     for gate in GATES:
+        arrival.gate = gate.__name__
         gate(arrival)
     seconds = longest_wait(arrival.entry.config)
     if seconds:
@@ -77,6 +78,7 @@ def _pass_gates(arrival: Arrival) -> Answer:
 
 
 def _accept(arrival: Arrival, awaited_as: UUID | None = None) -> Accepted:
+    arrival.gate = "idempotency"
     dedupe = _identity(arrival)
     outcome = accept(
         _target(arrival),
@@ -84,6 +86,7 @@ def _accept(arrival: Arrival, awaited_as: UUID | None = None) -> Accepted:
         dedupe,
         search_keys=_search_keys(arrival),
         awaited_as=awaited_as,
+        decisions=arrival.decisions,
     )
     _note(arrival, outcome)
     return outcome
@@ -114,10 +117,11 @@ def _record(arrival: Arrival, error: TurnedAway) -> None:
 
 
 def _identity(arrival: Arrival) -> Dedupe | None:
+    rule = arrival.entry.config.get("idempotency", {})
     try:
-        return dedupe_of(
+        dedupe = dedupe_of(
             arrival.entry.trigger_id,
-            arrival.entry.config.get("idempotency", {}),
+            rule,
             arrival.body,
             delivery_id=arrival.verified.event_id,
             body_varies=arrival.verified.body_varies,
@@ -132,6 +136,8 @@ def _identity(arrival: Arrival) -> Dedupe | None:
             f"The event does not hold what identifies it: {error}.",
             errors=[("idempotency", str(error))],
         ) from None
+    arrival.decisions |= known_by(rule, dedupe, arrival.headers)
+    return dedupe
 
 
 def _target(arrival: Arrival) -> Target:
@@ -156,6 +162,7 @@ def _exclusive_key(arrival: Arrival) -> str:
     try:
         return key_of(source, scope_for(arrival, source))
     except expressions.ExpressionError as error:
+        arrival.gate = "exclusive"
         raise TurnedAway(
             Reason.MALFORMED,
             400,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from threading import Lock
 from typing import Any, cast
@@ -22,7 +22,11 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """An event that did not become a run; `detail` never holds a secret."""
+    """An event that did not become a run; `detail` never holds a secret.
+
+    `gate` is where it was stopped, `facts` what was decided by: only events that are
+    kept keep them.
+    """
 
     trigger_id: UUID | None
     reason: str
@@ -32,13 +36,17 @@ class Rejected:
     first_run_id: UUID | None = None
     source_ip: str | None = None
     size: int = 0
+    gate: str = ""
+    facts: Mapping[str, Any] = field(default_factory=dict)
 
 
 def keep(event: Rejected) -> None:
     """One row for a sender who has proved who it is; a failure is only logged."""
     try:
         with write_transaction():
-            InboundEvent.objects.create(**_columns(event))
+            InboundEvent.objects.create(
+                **_columns(event), facts=dict(event.facts) or None
+            )
     except DatabaseError:
         logger.warning("could not record a %s event", event.reason, exc_info=True)
 
@@ -53,6 +61,7 @@ def _columns(event: Rejected) -> dict[str, object]:
         "first_run_id": event.first_run_id,
         "source_ip": event.source_ip,
         "size": event.size,
+        "gate": event.gate,
     }
 
 
@@ -134,10 +143,11 @@ def _prepared(name: str, value: object) -> Any:
 
 
 _WRITTEN = ("trigger_id", "reason", "status", "detail", "event_id", "source_ip",
-            "size", "count", "minute")  # fmt: skip
+            "size", "gate", "count", "minute")  # fmt: skip
 _INSERT = f"INSERT INTO webhooks_inboundevent AS i ({', '.join(_WRITTEN)}) "
 _SET = """ DO UPDATE SET count = i.count + excluded.count, detail = excluded.detail,
-    source_ip = excluded.source_ip, size = excluded.size, status = excluded.status"""
+    source_ip = excluded.source_ip, size = excluded.size, gate = excluded.gate,
+    status = excluded.status"""
 _VALUES = ", ".join(["%s"] * len(_WRITTEN))
 _COUNT_STRANGER = (
     f"{_INSERT} VALUES ({_VALUES}) "

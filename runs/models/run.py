@@ -118,6 +118,12 @@ class Run(models.Model):
         max_length=200, blank=True, help_text="The sender's id of the event."
     )
     source_ip = models.GenericIPAddressField(null=True, blank=True)
+    decisions = models.JSONField(
+        null=True,
+        blank=True,
+        editable=False,
+        help_text="By which of its trigger's words the event was let pass.",
+    )
     created_at = models.DateTimeField(db_default=Now(), editable=False)
     started_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)

@@ -49,14 +49,15 @@ def accept(
     search_keys: Mapping[str, Any] | None = None,
     awaited_as: UUID | None = None,
     caused_by: UUID | None = None,
+    decisions: Mapping[str, str] | None = None,
 ) -> Accepted:
     """Commit the event as a queued run, or find the run it became before.
 
     One transaction decides and stores; when this returns outside a transaction, the
     run is on disk (I1), a large body before it. Wakes the drains after the commit.
     `awaited_as` is the id that a new run gets because somebody waits for its answer by
-    that id already; `caused_by` the ended run that this one follows. Raises
-    PayloadStoreAway.
+    that id already; `caused_by` the ended run that this one follows; `decisions` what
+    let the event pass (Run.decisions). Raises PayloadStoreAway.
     """
     kept = event.kept
     if kept is None and len(event.body) > settings.INLINE_LIMIT:
@@ -82,6 +83,7 @@ def accept(
             "variables": dict(variables or {}),
             "search_keys": dict(search_keys or {}),
             "caused_by_id": caused_by,
+            "decisions": dict(decisions) if decisions else None,
         },
         target,
         dedupe,

@@ -59,6 +59,7 @@ GIVEN = (
     "variables",
     "search_keys",
     "caused_by_id",
+    "decisions",
 )
 _COMPUTED = ("created_at", "deadline")
 # What PostgreSQL's driver takes as it is.

@@ -7,11 +7,12 @@ from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 
 from automate.accounts.admin.base import ReadOnlyAdmin
-from automate.accounts.admin.html import NOTHING, link, pill, when
+from automate.accounts.admin.html import NOTHING, block, link, pill, pretty, when
 from automate.accounts.models import User
 from automate.accounts.visibility import visible_to
 from runs.admin.history import id_rule, run_link
 from webhooks.models import InboundEvent
+from webhooks.seen import shown_facts
 
 QUIET = (InboundEvent.Reason.DUPLICATE, InboundEvent.Reason.FILTERED)
 
@@ -32,8 +33,8 @@ class InboundEventAdmin(ReadOnlyAdmin):
     ordering = ("-id",)
     sortable_by = ()
     fields = (
-        "at", "reason_pill", "status", "detail", "trigger_link", "workflow", "event_id",
-        "first_run", "source_ip", "size", "count", "minute",
+        "at", "reason_pill", "gate", "status", "detail", "saw", "trigger_link",
+        "workflow", "event_id", "first_run", "source_ip", "size", "count", "minute",
     )  # fmt: skip
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[InboundEvent]:
@@ -64,6 +65,11 @@ class InboundEventAdmin(ReadOnlyAdmin):
         """The reason; duplicates and filtered events are nothing to worry about."""
         kind = "queued" if event.reason in QUIET else "failed"
         return pill(kind, event.get_reason_display())
+
+    @admin.display(description="what was seen")
+    def saw(self, event: InboundEvent) -> str:
+        """What the gates decided by and saw, without the workflow's secrets."""
+        return block(pretty(shown_facts(event))) if event.facts else NOTHING
 
     @admin.display(description="trigger")
     def trigger_link(self, event: InboundEvent) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.db import models
 from django.db.models.functions import Now
 
+from automate.lib.encryption import EncryptedJSONField
 from workflows.models import Trigger
 
 
@@ -12,7 +13,9 @@ class InboundEvent(models.Model):
     """An event that did not become a run.
 
     A sender who proved who it is gets a row of its own. Unproven senders (unknown
-    key, bad signature) are counted: one row per trigger, reason and minute.
+    key, bad signature) are counted: one row per trigger, reason and minute. `facts` are
+    what the gates decided by and saw, of events that are kept: redacted by name, and
+    encrypted, because nobody knows yet which of the values are secrets.
     """
 
     class Reason(models.TextChoices):
@@ -40,7 +43,15 @@ class InboundEvent(models.Model):
     )
     reason = models.CharField(max_length=20, choices=Reason.choices)
     status = models.PositiveSmallIntegerField(help_text="The HTTP status it got.")
+    gate = models.CharField(
+        max_length=20,
+        blank=True,
+        default="",
+        db_default="",
+        help_text="Where it was stopped.",
+    )
     detail = models.TextField(blank=True)
+    facts = EncryptedJSONField(null=True, blank=True)
     event_id = models.CharField(max_length=200, blank=True)
     first_run_id = models.UUIDField(null=True, blank=True)
     source_ip = models.GenericIPAddressField(null=True, blank=True)
@@ -72,6 +83,18 @@ class InboundEvent(models.Model):
             models.Index(fields=("at",), name="inbound_at"),
             # "What did this trigger turn away?"
             models.Index(fields=("trigger", "-id"), name="inbound_trigger"),
+            # "What came again of this run's event?"
+            models.Index(
+                fields=("first_run_id",),
+                name="inbound_first_run",
+                condition=models.Q(first_run_id__isnull=False),
+            ),
+            # "What became of the provider's delivery?"
+            models.Index(
+                fields=("event_id",),
+                name="inbound_event",
+                condition=~models.Q(event_id=""),
+            ),
         )
 
     def __str__(self) -> str:

@@ -11,7 +11,7 @@ from automate.accounts.models import Team
 from tests.admin_world import boss, flow, operator, signed_in
 from tests.makers import make_run
 from webhooks.models import InboundEvent
-from workflows.models import Workflow
+from workflows.models import Secret, Workflow
 
 pytestmark = pytest.mark.django_db
 LIST = "admin:webhooks_inboundevent_changelist"
@@ -62,6 +62,23 @@ def test_a_team_sees_its_own_and_strangers_are_the_superuser_s() -> None:
     assert listed() == {ours, shared, stranger}
     assert listed(operator(right)) == {shared}
     assert listed(operator(right, team=team)) == {ours, shared}
+
+
+def test_the_page_tells_what_the_condition_saw_without_secrets() -> None:
+    workflow = flow()
+    Secret.objects.create(name="CRM", value="canary-value")
+    version = workflow.published
+    assert version is not None
+    config = {"url": "https://crm.example.com", "headers": {"X": "{{ secrets.CRM }}"}}
+    node = {"id": "a", "type": "http_request", "config": config}
+    type(version).objects.filter(pk=version.pk).update(definition={"nodes": [node]})
+    seen = {"trigger.payload.total": 40, "trigger.payload.note": "a canary-value"}
+    found = event(workflow, reason="filtered", gate="condition", facts={"values": seen})
+    page = reverse("admin:webhooks_inboundevent_change", args=(found.pk,))
+    text = signed_in(boss()).get(page).content.decode()
+    assert "trigger.payload.total" in text
+    assert "[redacted]" in text
+    assert "canary-value" not in text
 
 
 @pytest.mark.parametrize("page", ["add", "change", "delete"])

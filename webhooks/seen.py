@@ -1,0 +1,67 @@
+"""What a condition saw: the values at the paths that it names, fit to be read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from automate.lib import jsonio
+from automate.lib.encryption import is_readable
+from automate.lib.redaction import REDACTED, Redactor
+from automate.lib.shorten import shorten
+from runs.redaction import hidden_in
+from webhooks.models import InboundEvent
+from workflows import expressions
+from workflows.expressions.errors import member_text
+
+MOST_PATHS = 20
+ONE_VALUE = 300  # characters, about
+_by_name = Redactor()
+
+
+def seen(
+    source: str, scope: Mapping[str, Any], redactor: Redactor = _by_name
+) -> dict[str, Any]:
+    """`{"values": {path: value}, "missing": [path]}` of an expression's paths.
+
+    Values are redacted by the names along their path and within them, then cut; of
+    many paths the first 20 are told. Never raises for a source that cannot be read.
+    """
+    try:
+        references = expressions.parse_condition(source).references
+    except expressions.TemplateError:
+        return {"values": {}, "missing": []}
+    values: dict[str, Any] = {}
+    missing: list[str] = []
+    for path in sorted(references)[:MOST_PATHS]:
+        text = path[0] + "".join(map(member_text, path[1:]))
+        try:
+            value = expressions.render(_expression(path), scope)
+        except expressions.ExpressionError:
+            missing.append(text)
+        else:
+            values[text] = _fit(path[1:], value, redactor)
+    return {"values": values, "missing": missing}
+
+
+def shown_facts(event: InboundEvent) -> Any:
+    """What was kept of the event, without the values of its workflow's secrets.
+
+    Two queries, and two where the workflow names any.
+    """
+    if not is_readable(event.facts) or event.trigger is None:
+        return event.facts
+    version = event.trigger.workflow.published_id
+    hidden = hidden_in([version]) if version else ()
+    return Redactor(hidden).data(event.facts)
+
+
+def _expression(path: Sequence[str]) -> str:
+    keys = (f"[{jsonio.dumps(key)}]" for key in path[1:])
+    return f"{{{{ {path[0]}{''.join(keys)} }}}}"
+
+
+def _fit(names: Iterable[str], value: Any, redactor: Redactor) -> Any:
+    if value not in (None, "") and any(map(redactor.is_sensitive, names)):
+        return REDACTED
+    return shorten(redactor.data(value), ONE_VALUE)
