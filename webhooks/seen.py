@@ -7,8 +7,11 @@ from typing import Any
 
 from automate.lib import jsonio
 from automate.lib.encryption import is_readable
+from automate.lib.payloads import PayloadStoreAway
 from automate.lib.redaction import REDACTED, Redactor
 from automate.lib.shorten import shorten
+from runs.engine.payload import UnreadablePayload, readable, trigger_payload
+from runs.models import Run
 from runs.redaction import hidden_in
 from webhooks.models import InboundEvent
 from workflows import expressions
@@ -42,6 +45,29 @@ def seen(
         else:
             values[text] = _fit(path[1:], value, redactor)
     return {"values": values, "missing": missing}
+
+
+def saw_of_run(run: Run) -> dict[str, Any]:
+    """What the condition saw that let this run's event pass: read from the event.
+
+    Nothing where there was no condition, or the event cannot be read.
+    """
+    source = (run.decisions or {}).get("condition")
+    if source is None:
+        return {}
+    try:
+        payload = trigger_payload(run)
+        headers, query = readable(run.headers, "headers"), readable(run.query, "query")
+    except (UnreadablePayload, PayloadStoreAway):
+        return {}
+    trigger = {
+        "payload": payload,
+        "headers": headers,
+        "query": query,
+        "id": run.event_id,
+    }
+    variables = run.version.definition.get("variables") or {}
+    return dict(seen(source, {"trigger": trigger, "variables": variables})["values"])
 
 
 def shown_facts(event: InboundEvent) -> Any:

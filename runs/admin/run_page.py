@@ -16,11 +16,11 @@ from automate.lib.payloads import opened_all
 from automate.lib.redaction import Redactor
 from runs.admin.delivery_attempt import body_text
 from runs.admin.run_children import Children, children_of
-from runs.admin.run_waiting import Waiting, run_waits, step_waits
 from runs.admin.run_waits import WaitView, waits_of
 from runs.models import DeliveryAttempt, Run, RunLog, StepRun
 from runs.payloads import open_rows
 from runs.redaction import clean, redactor_for
+from runs.services.holdups import Waiting, run_waits, step_waits
 from workflows.definition import walk_nodes
 
 STEPS, ATTEMPTS, LOGS, RELATED = 200, 300, 300, 20
@@ -112,7 +112,7 @@ def build(run: Run, user: User | AnonymousUser | None = None) -> RunPage:
         shown.waits = step_waits(
             shown.step,
             connection=connections.get(node, ""),
-            children=children.get(node),
+            children=children[node].total if node in children else None,
         )
     attempts = DeliveryAttempt.objects.filter(run=run).order_by("id")
     for attempt in cut("attempts", list(attempts[: ATTEMPTS + 1]), ATTEMPTS):

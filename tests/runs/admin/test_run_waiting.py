@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from django.urls import reverse
 
-from runs.admin.run_waiting import run_waits, step_waits
 from runs.engine.sql import FAR
 from runs.models import Job, Run, StepRun
+from runs.services.holdups import run_waits, step_waits
 from tests.admin_world import boss, flow, signed_in
 from tests.makers import make_job, make_run, make_step, make_workflow
 from tests.runs.flows import call, given, loop, publish

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from runs.admin.run_children import Children
 from runs.engine.sql import FAR
 from runs.models import Job, Run, StepRun
 from runs.states import StepStatus
@@ -21,9 +20,12 @@ class Waiting:
 
 
 def step_waits(
-    step: StepRun, *, connection: str = "", children: Children | None = None
+    step: StepRun, *, connection: str = "", children: int | None = None
 ) -> str:
-    """Why this step does not go on, and until when; empty unless it waits."""
+    """Why this step does not go on, and until when; empty unless it waits.
+
+    `children`: how many child runs it has started, where the caller knows.
+    """
     if step.status != StepStatus.WAITING:
         return ""
     until = _moment(step.due_at)
@@ -42,12 +44,12 @@ def step_waits(
     return f"Waits until {until}."
 
 
-def _children(step: StepRun, children: Children | None) -> str:
+def _children(step: StepRun, children: int | None) -> str:
     left = step.children_left
-    if children is None or children.total < left:
+    if children is None or children < left:
         return f"Waits for its child runs: {left:,} have not ended."
-    done = children.total - left
-    return f"Waits for its child runs: {done:,} of {children.total:,} have ended."
+    done = children - left
+    return f"Waits for its child runs: {done:,} of {children:,} have ended."
 
 
 def run_waits(run: Run) -> Waiting | None:
