@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
+from uuid import UUID
 
 from django.db.models import Count, Max, Q
 from django.utils import timezone
@@ -50,6 +51,7 @@ STOPPED_AT = {
     Reason.METHOD: "method",
     Reason.INACTIVE: "active",
     Reason.ARCHIVED: "active",
+    Reason.RATE_LIMITED: "rate",
     Reason.TOO_LARGE: "size",
     Reason.ENCODED: "encoding",
 }
@@ -73,6 +75,8 @@ def _passed(facts: Mapping[str, Any], saw: Mapping[str, Any]) -> Iterator[Findin
         yield Finding("signature", "None was asked for: the address is all it takes.")
     elif scheme:
         yield Finding("signature", f"The sender proved itself by the scheme {scheme}.")
+    if "rate" in facts:
+        yield Finding("rate", f"Within the trigger's rate limit: {facts['rate']}.")
     if "pattern" in facts:
         name = f'"{facts["event"]}" ' if facts.get("event") else ""
         yield Finding("event", f"Its name {name}matches {facts['pattern']}.")
@@ -182,7 +186,7 @@ def _stop(event: InboundEvent, gate: str, facts: Mapping[str, Any]) -> Finding:
         saw |= dict.fromkeys(facts.get("missing") or (), "(missing)")
     elif event.reason == Reason.DUPLICATE:
         why = f"It is known by {KNOWN_BY.get(str(facts.get('by')), 'its id')}."
-    runs = ()
+    runs: tuple[UUID, ...] = ()
     if event.first_run_id is not None:
         why = f"{why} It had become run {event.first_run_id} before."
         runs = (event.first_run_id,)

@@ -188,6 +188,7 @@ def rate(arrival: Arrival) -> None:
         logger.error("trigger %s: %s", entry.trigger_id, error)
         raise unavailable("The trigger's rate limit cannot be read.") from None
     arrival.standing = limits.take(f"trigger:{entry.trigger_id}", limit)
+    arrival.decisions["rate"] = f"{text}, {arrival.standing.remaining} left"
     if not arrival.standing.allowed:
         raise TurnedAway(
             Reason.RATE_LIMITED,

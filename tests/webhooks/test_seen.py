@@ -141,6 +141,10 @@ class TestKept:
         post(make_trigger(config), {"a": 1}, **headers)
         assert (Run.objects.get().decisions or {})["by"] == by
 
+    def test_a_run_keeps_what_was_left_of_a_rate_limit(self) -> None:
+        post(make_trigger({"rate_limit": "5/m"}))
+        assert (Run.objects.get().decisions or {})["rate"] == "5/m, 4 left"
+
     def test_strangers_are_counted_with_the_gate_that_stopped_them(self) -> None:
         post(make_trigger({"scheme": "github"}))
         event = InboundEvent.objects.get()

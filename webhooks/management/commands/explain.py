@@ -35,8 +35,8 @@ class Command(BaseCommand):
         parser.add_argument(
             "--trigger",
             metavar="KEY",
-            help="only events of this trigger (its key, path or id); without an ID: the "
-            "latest of them that did not become runs",
+            help="only events of this trigger (its key, path or id); without an ID: "
+            "the latest of them that did not become runs",
         )
         parser.add_argument("--json", action="store_true", help="for programs")
 
@@ -109,10 +109,11 @@ def _trigger(name: str) -> Trigger:
 
 def _nowhere(wanted: str, trigger: Trigger | None) -> str:
     where = f" at {trigger}" if trigger else ""
+    days = settings.RETENTION_DAYS
     return (
-        f"Nothing here has the id {wanted}{where}. Runs and turned-away events are kept "
-        f"for {settings.RETENTION_DAYS} days (a workflow may have its own number), then "
-        "purged. Senders who did not prove who they are (401), and bodies that did not "
+        f"Nothing here has the id {wanted}{where}. Runs and turned-away events are "
+        f"kept for {days} days (a workflow may have its own number), then purged. "
+        "Senders who did not prove who they are (401), and bodies that did not "
         "come whole, are counted by the minute, not kept by their ids: "
         "`manage.py explain --trigger KEY` lists those of a trigger, and the admin "
         "shows the others under Turned away."
