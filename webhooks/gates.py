@@ -33,6 +33,7 @@ from webhooks.answers import (
 from webhooks.arrival import Arrival
 from webhooks.body import BadBody, BodyReader
 from webhooks.lookup import find
+from webhooks.secret_use import note_use
 from webhooks.seen import seen
 from workflows import expressions
 from workflows.models import Workflow
@@ -125,6 +126,7 @@ def signature(arrival: Arrival) -> None:
         if data.secret_required and not secrets:
             raise schemes.SignatureRejected("The trigger has no signing secret.")
         arrival.verified = scheme.verify(raw, options, secrets, arrival.now)
+        note_use(entry, arrival.verified.secret, arrival.now)
     except schemes.SignatureRejected as error:
         reason = Reason.EXPIRED if error.expired else Reason.BAD_SIGNATURE
         raise unauthorized(reason, error.reason) from None

@@ -20,32 +20,40 @@ PREFIX = "webhook/"
 _FIND = """
 SELECT t.id, t.key, t.path, t.is_active, t.config, t.start, t.secret, t.previous_secret,
        t.previous_secret_expires_at, t.workflow_id, w.status, w.published_id,
-       w.run_timeout, w.search_keys, w.priority, w.exclusive
+       w.run_timeout, w.search_keys, w.priority, w.exclusive, t.secret_set_at,
+       t.secret_used_at, t.previous_secret_used_at
 FROM workflows_trigger t JOIN workflows_workflow w ON w.id = t.workflow_id
 WHERE t.kind = 'webhook' AND (t.key = %s OR t.path = %s OR t.path = %s)"""
-_FIELDS: tuple[Any, ...] = tuple(
-    Trigger._meta.get_field(name)
-    for name in (
-        "id",
-        "key",
-        "path",
-        "is_active",
-        "config",
-        "start",
-        "secret",
-        "previous_secret",
-        "previous_secret_expires_at",
-        "workflow_id",
+_FIELDS: tuple[Any, ...] = (
+    tuple(
+        Trigger._meta.get_field(name)
+        for name in (
+            "id",
+            "key",
+            "path",
+            "is_active",
+            "config",
+            "start",
+            "secret",
+            "previous_secret",
+            "previous_secret_expires_at",
+            "workflow_id",
+        )
     )
-) + tuple(
-    Workflow._meta.get_field(name)
-    for name in (
-        "status",
-        "published_id",
-        "run_timeout",
-        "search_keys",
-        "priority",
-        "exclusive",
+    + tuple(
+        Workflow._meta.get_field(name)
+        for name in (
+            "status",
+            "published_id",
+            "run_timeout",
+            "search_keys",
+            "priority",
+            "exclusive",
+        )
+    )
+    + tuple(
+        Trigger._meta.get_field(name)
+        for name in ("secret_set_at", "secret_used_at", "previous_secret_used_at")
     )
 )
 
@@ -73,6 +81,9 @@ class Entry:
     search_keys: Mapping[str, Any]
     priority: int
     exclusive: str
+    secret_set_at: datetime | None
+    secret_used_at: datetime | None
+    previous_secret_used_at: datetime | None
 
     def secrets(self, now: datetime) -> list[bytes]:
         """The signing secrets that count at `now`: the current one comes first."""

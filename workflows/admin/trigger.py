@@ -16,7 +16,8 @@ from workflows import services
 from workflows.admin.firings import latest_firings
 from workflows.admin.links import events_of, runs_of
 from workflows.admin.over_limit import lately_over_limit
-from workflows.admin.signing_help import how_to_sign, shell_lines
+from workflows.admin.rotate import RotatePages, may_rotate, secrets_in_use
+from workflows.admin.signing_help import how_to_sign
 from workflows.admin.trigger_form import TriggerForm
 from workflows.admin.triggers import remember_triggers, save_trigger
 from workflows.admin.upcoming import next_fires
@@ -59,6 +60,11 @@ class TriggerColumns:
         """How many events its rate limit has turned away lately."""
         return lately_over_limit(trigger)
 
+    @admin.display(description="signing secrets")
+    def secrets(self, trigger: Trigger) -> str:
+        """Which secrets count, and whether senders use them."""
+        return secrets_in_use(trigger)
+
     @admin.display(description="latest firings")
     def fired(self, trigger: Trigger) -> str:
         """When it fired lately, and the runs that this started."""
@@ -88,7 +94,7 @@ class TriggerInline(TriggerColumns, _StackedInline):
         return super().get_queryset(request).order_by("id")
 
 
-class TriggerAdmin(TriggerColumns, AuditedAdmin):
+class TriggerAdmin(TriggerColumns, RotatePages, AuditedAdmin):
     """All triggers; new ones are made on their workflow's page."""
 
     form = TriggerForm
@@ -102,13 +108,13 @@ class TriggerAdmin(TriggerColumns, AuditedAdmin):
     ordering = ("workflow__name", "id")
     fields = (
         "workflow_link", "kind", "is_active", "scheme", "path", "address", "events",
-        "rate_limit", "over_limit", "new_secret", "generate",
+        "rate_limit", "over_limit", "secrets", "new_secret", "generate",
         ("cron", "timezone", "catch_up"), "upcoming", "fired", "more", "runs",
         "turned_away", "signing",
     )  # fmt: skip
     readonly_fields = (
-        "workflow_link", "address", "over_limit", "upcoming", "fired", "runs",
-        "turned_away", "signing",
+        "workflow_link", "address", "over_limit", "secrets", "upcoming", "fired",
+        "runs", "turned_away", "signing",
     )  # fmt: skip
     actions = ("switch_on", "switch_off")
 
@@ -119,8 +125,10 @@ class TriggerAdmin(TriggerColumns, AuditedAdmin):
             gone.add("fired")
         if obj is not None and "rate_limit" not in obj.config:
             gone.add("over_limit")
-        if obj is not None and not shell_lines(obj):
+        if obj is not None and how_to_sign(obj) == NOTHING:
             gone.add("signing")
+        if obj is not None and not may_rotate(obj):
+            gone.add("secrets")
         return [field for field in self.fields if field not in gone]
 
     def has_add_permission(self, request: HttpRequest) -> bool:

@@ -14,7 +14,9 @@ from workflows.models.workflow import Workflow
 class Trigger(models.Model):
     """What starts a workflow: a webhook, a schedule, the API, a person, a run's end.
 
-    `next_fire_at` is when a trigger that goes by the clock starts its next run.
+    When a secret was used is true to some minutes (`webhooks.secret_use`); of the
+    previous one it says when it was used since it has been that. `next_fire_at` is when
+    a trigger that goes by the clock starts its next run.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
@@ -42,6 +44,11 @@ class Trigger(models.Model):
     secret = EncryptedJSONField("signing secret", null=True, blank=True)
     previous_secret = EncryptedJSONField(null=True, blank=True, editable=False)
     previous_secret_expires_at = models.DateTimeField(
+        null=True, blank=True, editable=False
+    )
+    secret_set_at = models.DateTimeField(null=True, blank=True, editable=False)
+    secret_used_at = models.DateTimeField(null=True, blank=True, editable=False)
+    previous_secret_used_at = models.DateTimeField(
         null=True, blank=True, editable=False
     )
     next_fire_at = models.DateTimeField(null=True, blank=True, editable=False)

@@ -31,6 +31,7 @@ from workflows.services.publishing import (
 )
 from workflows.services.rollback import rollback
 from workflows.services.triggers import (
+    end_previous_secret,
     rotate_trigger_secret,
     set_trigger_active,
     trigger_url,
@@ -55,6 +56,7 @@ __all__ = [
     "diff_versions",
     "document_of",
     "dump_yaml",
+    "end_previous_secret",
     "parse_document",
     "publish",
     "publish_in_full",

@@ -190,6 +190,23 @@ def rotate_trigger_secret(
     return new
 
 
+def end_previous_secret(trigger: Trigger, by: Actor) -> bool:
+    """Let only the current secret count from now on. False: there was no other."""
+    with unit_of_work():
+        changed = Trigger.objects.filter(
+            pk=trigger.pk, previous_secret_expires_at__isnull=False
+        ).update(
+            previous_secret=None,
+            previous_secret_expires_at=None,
+            previous_secret_used_at=None,
+            updated_at=timezone.now(),
+        )
+        if changed:
+            record("trigger.end_previous_secret", trigger, by=by)
+    trigger.refresh_from_db()
+    return changed == 1
+
+
 def _remember_switch(workflow: Workflow, trigger: Trigger, *, active: bool) -> None:
     """Say it in the draft too, where the draft describes this trigger."""
     try:
@@ -274,7 +291,8 @@ def _set_secret(row: Trigger, secret: str, keep_previous: timedelta) -> None:
         row.previous_secret_expires_at = timezone.now() + keep_previous
     else:
         row.previous_secret = row.previous_secret_expires_at = None
-    row.secret = secret
+    row.secret, row.secret_set_at = secret, timezone.now()
+    row.secret_used_at = row.previous_secret_used_at = None
     row.save()
 
 

@@ -17,6 +17,7 @@ from tests.admin_world import DEFINITION, boss, signed_in
 from workflows.admin.signing_help import shell_lines
 from workflows.models import Trigger
 from workflows.services import create_workflow
+from workflows.triggers.schemes import SCHEMES
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 PLAIN = "it's a $ecret `with` marks"
@@ -55,6 +56,15 @@ def posted(lines: str, secret: str) -> dict[str, Any]:
     [
         ("standard_webhooks", SECRET, {}),
         ("github", PLAIN, {}),
+        ("gitlab", PLAIN, {}),
+        ("gitlab", SECRET, {}),
+        ("stripe", SECRET, {}),
+        ("slack", PLAIN, {}),
+        ("shopify", PLAIN, {}),
+        ("twilio", PLAIN, {}),
+        ("bearer", PLAIN, {}),
+        ("token", PLAIN, {"header": "X-Key", "prefix": "To`ken ", "id_header": "X"}),
+        ("basic", f"me:{PLAIN}", {"event_header": "X-Event"}),
         ("hmac", PLAIN, {}),
         ("hmac", PLAIN, {"encoding": "base64", "hash": "sha512", "prefix": "v1="}),
         ("hmac", PLAIN, {"timestamp_header": "X-Time", "header": "X-Mine"}),
@@ -89,6 +99,23 @@ def test_the_page_shows_them_without_the_secret() -> None:
     assert "the signing secret" in text
     assert PLAIN not in text
     assert "ecret `with`" not in text
+
+
+@pytest.mark.django_db
+def test_where_only_the_sender_can_sign_that_is_said() -> None:
+    public = "whpk_1SiA4o9hyqTCpIqC5V9HUakiiaeACeqfZTInDBbOir4="
+    trigger = signed("standard_webhooks", public)
+    assert shell_lines(trigger) == ""
+    page = reverse("admin:workflows_trigger_change", args=(trigger.pk,))
+    text = signed_in(boss()).get(page).content.decode()
+    assert "Only who has the private key can sign" in text
+    assert public not in text
+
+
+def test_every_scheme_that_proves_its_sender_has_lines() -> None:
+    for name, scheme in SCHEMES.items():
+        trigger = Trigger(kind="webhook", config={"scheme": name}, key="k")
+        assert bool(shell_lines(trigger)) is scheme.secret_required
 
 
 @pytest.mark.django_db
