@@ -28,6 +28,7 @@ _VIEWER = (
 _OPERATOR = (
     *_VIEWER,
     "runs.add_run", "runs.redrive_run", "runs.cancel_run", "runs.answer_waittoken",
+    "workflows.close_breaker",
 )  # fmt: skip
 _DEVELOPER = (
     *_OPERATOR,

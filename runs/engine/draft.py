@@ -51,7 +51,8 @@ class Draft(Rows):
     tokens: list[tuple[str, WaitForSignal]] = field(default_factory=list)
     rendered: Result | None = None
     wanting: list[str] = field(default_factory=list)  # begun, if there is a permit
-    permit_at: datetime | None = None
+    put_off_until: datetime | None = None
+    waited_for: dict[str, str] = field(default_factory=dict)  # before they began
     planned: Plan = field(default_factory=Plan)
 
     # --- results ------------------------------------------------------------------
@@ -172,15 +173,24 @@ class Draft(Rows):
         """The planner's view of what changes."""
         return {key: state_of(row) for key, row in self.changed.items()}
 
-    def put_off(self, node_id: str, until: datetime) -> None:
-        """This step was to begin, but its permit holds from `until`: it waits."""
+    def put_off(self, node_id: str, until: datetime, what: str = "permit") -> None:
+        """This step was to begin, but it may not before `until`: it waits."""
         row = self.change(node_id)
         row.attempt -= 1
         row.started_at = row.started_at if row.attempt else None
-        self.wait(row, "permit", until)
+        self.wait(row, what, until)
         self.tasks = [task for task in self.tasks if task.node.id != node_id]
-        self.permit_at = min(self.permit_at or until, until)
+        self.put_off_until = min(self.put_off_until or until, until)
         self._sleep()
+
+    def hold_back(self, task: Task, until: datetime, why: str) -> None:
+        """The breaker of its connection is open; the run's log says so once."""
+        node_id = task.node.id
+        if node_id in self.wanting:
+            self.wanting.remove(node_id)
+        if self.waited_for.get(node_id) != "breaker":
+            self.log(why, node_id=node_id, level="warning")
+        self.put_off(node_id, until, "breaker")
 
     def _expired(self) -> bool:
         deadline = self.held.run.deadline
@@ -236,19 +246,20 @@ class Draft(Rows):
 
     def _begin(self, node_id: str) -> None:
         row = self.change(node_id)
-        has_permit = row.waiting_for == "permit"
+        self.waited_for[node_id] = row.waiting_for
         row.attempt += 1
         row.status, row.waiting_for, row.due_at = StepStatus.RUNNING, "", None
         row.interrupted = False
         row.started_at = row.started_at or self.now
         node = self.version.nodes[node_id]
         self.tasks.append(Task(self.held, node, row.attempt, row.idempotency_key))
+        has_permit = self.waited_for[node_id] == "permit"
         if not has_permit and permits.limited(self.held, node) is not None:
             self.wanting.append(node_id)
 
     def _sleep(self) -> None:
         """Keep the lease while something is in flight or due within a second."""
-        dues = (self.planned.due_at, self.permit_at, children.due(self))
+        dues = (self.planned.due_at, self.put_off_until, children.due(self))
         moments = (*dues, self.held.run.deadline)
         self.due_at = min(filter(None, moments), default=None)
         busy = (self.held.in_flight.keys() - self.settled) or self.tasks

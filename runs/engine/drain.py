@@ -20,7 +20,7 @@ from django.conf import settings
 from django.db import Error, connection
 
 from automate.lib.net import Client, Policy
-from runs.engine import exclusive, orphans, wake
+from runs.engine import exclusive, held_back, orphans, wake
 from runs.engine.chores import Chore, Chores
 from runs.engine.clock import DatabaseClock
 from runs.engine.handback import hand_back
@@ -41,7 +41,7 @@ BATCH = 64
 LINGER = 0.003  # seconds that a busy drain lets results gather into one transaction
 AWAY_PAUSE = 1.0
 # What every drain does, whoever runs it.
-ENGINE_CHORES: tuple[Chore, ...] = (orphans.sweep, exclusive.sweep)
+ENGINE_CHORES: tuple[Chore, ...] = (orphans.sweep, exclusive.sweep, held_back.sweep)
 
 
 class Reason(StrEnum):

@@ -16,6 +16,7 @@ from runs.engine.versions import Compiled
 from runs.models import Run, StepRun, WaitToken
 from runs.states import RunStatus, StepStatus
 from workflows.actions.base import ConnectionData
+from workflows.models import Breaker
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +34,13 @@ class Supplies:
 
     `hidden` are the values of all of it, also of what is inactive by now: whatever
     one step was given, a receiver may have echoed into another step's input.
+    `breakers` are the rows of its connections, of those that have one.
     """
 
     secrets: dict[str, UsedSecret] = field(default_factory=dict)
     connections: dict[str, ConnectionData] = field(default_factory=dict)
     missing: dict[str, str] = field(default_factory=dict)
+    breakers: dict[UUID, Breaker | None] = field(default_factory=dict)
     hidden: set[str] = field(default_factory=set, repr=False)
     _redactor: Redactor | None = field(default=None, init=False, repr=False)
 

@@ -15,6 +15,8 @@ from django.db import Error
 
 from automate.lib.database import is_away, repeat, write_transaction
 from runs.engine import callees, permits, sql, takeover, waits
+from runs.engine.breakers import Breakers
+from runs.engine.breakers import Turn as BreakersTurn
 from runs.engine.claim import Claim, Claimer
 from runs.engine.clock import DatabaseClock
 from runs.engine.doubt import was_applied
@@ -52,6 +54,7 @@ class Written:
     resumed: bool = False
     lease_ends: float = 0.0
     now: datetime = NEVER  # the database's, of the claim
+    breakers: BreakersTurn = field(default_factory=BreakersTurn)
 
     def apply(self) -> None:
         """It is committed: runs in memory follow. Never part of what is repeated."""
@@ -74,6 +77,7 @@ class Ledger:
     ) -> None:
         self._claimer = claimer or Claimer()
         self._clock = clock or DatabaseClock()
+        self._breakers = Breakers()
         self._doubt: Batch | None = None
         self._late: list[tuple[Held, list[Result]]] = []
 
@@ -102,13 +106,22 @@ class Ledger:
             self._doubt = None
             written = self._singly(work, free, want, suspect=suspect)
         else:
-            written.apply()
+            self._apply(written)
         self._late += written.lost
         self._keep_late()
         return written
 
     def _claim(self, want: int, *, suspect: bool) -> Claim:
         return self._claimer.claim_suspect() if suspect else self._claimer.claim(want)
+
+    def _load(self, claim: Claim, lease_ends: float) -> list[Held]:
+        loaded = load(claim, lease_ends)
+        self._breakers.learn(loaded)
+        return loaded
+
+    def _apply(self, written: Written) -> None:
+        written.apply()
+        self._breakers.apply(written.breakers)
 
     def _turn(
         self, work: Work, free: int, want: int = 0, *, suspect: bool = False
@@ -137,8 +150,9 @@ class Ledger:
                 written.claimed, written.asked = len(claim.jobs), min(want, free)
                 written.parked, written.contended = claim.parked, claim.contended
                 written.now = batch.now
-                for held in load(claim, sent + settings.LEASE):
+                for held in self._load(claim, sent + settings.LEASE):
                     free -= len(begun(held, batch, free).tasks)
+            written.breakers = self._breakers.turn(work, batch.drafts, batch.now)
             permits.reserve(batch.drafts, batch.now)
             batch.write()
         self._doubt = None
@@ -157,7 +171,7 @@ class Ledger:
             with write_transaction():
                 sent = time.monotonic()
                 claim = self._claim(min(want, free), suspect=suspect)
-            loaded = load(claim, sent + settings.LEASE)
+            loaded = self._load(claim, sent + settings.LEASE)
         except Error as error:
             # What was recorded stands; the next turn claims.
             logger.warning("could not claim: %s", error)
@@ -185,7 +199,7 @@ class Ledger:
                     raise
                 written.resumed = True
                 break
-            part.apply()
+            self._apply(part)
             written.drafts += part.drafts
             written.lost += part.lost
             free -= sum(len(draft.tasks) for draft in part.drafts)

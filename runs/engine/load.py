@@ -233,8 +233,9 @@ def _supply_secrets(wanted: dict[str, list[Held]]) -> None:
 
 def _supply_connections(wanted: dict[str, list[Held]]) -> None:
     for row, items in _found(Connection, wanted):
-        supply = _connection(row)
+        supply, breaker = _connection(row), getattr(row, "breaker", None)
         for item in items:
+            item.supplies.breakers[row.pk] = breaker
             _place(item.supplies.connections, item.supplies, row.name, supply)
 
 
@@ -248,6 +249,8 @@ def _found(
     teams = {item.team_id for items in wanted.values() for item in items}
     may_use = Q(team__in=teams - {None}) | Q(team=None)
     rows = model._default_manager.filter(may_use, name__in=wanted)
+    if model is Connection:  # the type of `rows` does not know it
+        rows = rows.select_related("breaker")  # type: ignore[misc]
     for row in sorted(rows, key=lambda row: row.team_id is not None):
         items = [i for i in wanted[row.name] if row.team_id in (None, i.team_id)]
         hidden = values_of(row)

@@ -17,10 +17,11 @@ class StepRun(models.Model):
 
     `attempt` is the number of the attempt in progress or last made, from 1.
     `waiting_for` says what a waiting step waits for: a `retry`, a `permit` of its
-    connection's rate limit, `time`, at which its stored output counts, a `signal`, or
-    its `children`, of which `children_left` have not ended; with `children_stop` the
-    first of them that fails ends the wait. `interrupted` marks a step whose worker
-    vanished while it was running, `exhausted` one whose retries ran out.
+    connection's rate limit, its connection's `breaker`, `time`, at which its stored
+    output counts, a `signal`, or its `children`, of which `children_left` have not
+    ended; with `children_stop` the first that fails ends the wait. `interrupted` marks
+    a step whose worker vanished while it was running, `exhausted` one whose retries ran
+    out.
     """
 
     run = models.ForeignKey(

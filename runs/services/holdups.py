@@ -36,6 +36,12 @@ def step_waits(
     if step.waiting_for == "permit":
         whose = f"connection {connection}" if connection else "its connection"
         return f"Waits for a permit of {whose}, whose rate is limited, until {until}."
+    if step.waiting_for == "breaker":
+        whose = f"connection {connection}" if connection else "its connection"
+        return (
+            f"Held back, because {whose} has failed too often: its breaker is open. "
+            f"Looks again at {until}; that uses up no attempt."
+        )
     if step.waiting_for == "signal":
         what = "a decision" if step.kind == "approval" else "a call of its address"
         return f"Waits for {what} until {until}, then it times out."

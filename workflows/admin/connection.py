@@ -12,6 +12,7 @@ from automate.accounts.admin.base import RelatedFilter
 from automate.accounts.admin.html import pill, when
 from automate.lib.encryption import Unreadable
 from automate.lib.rates import parse_rate
+from workflows.admin.breaker import BreakerPages
 from workflows.admin.fields import HostsField, WriteOnlyField
 from workflows.admin.owned import (
     GIVE_AGAIN,
@@ -102,15 +103,16 @@ class ConnectionForm(forms.ModelForm):  # type: ignore[type-arg]
             self.add_error("new_value", GIVE_AGAIN.format(words))
 
 
-class ConnectionAdmin(OwnedAdmin):
+class ConnectionAdmin(BreakerPages, OwnedAdmin):
     """Connections by name; who has which, and whether it works."""
 
     form = ConnectionForm
     unaudited = ("new_name", "new_value")
     list_display = (
-        "name", "kind", "state", "base_url", "team", "checked", "changed",
+        "name", "kind", "state", "breaker_state", "base_url", "team", "checked",
+        "changed",
     )  # fmt: skip
-    list_select_related = ("team",)
+    list_select_related = ("team", "breaker")
     list_filter = ("kind", "status", ("team", RelatedFilter))
     search_fields = ("name", "base_url")
     fields = (

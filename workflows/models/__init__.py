@@ -1,9 +1,17 @@
 """What should happen: workflows, their versions, triggers, secrets, connections."""
 
+from workflows.models.breaker import Breaker
 from workflows.models.connection import Connection
 from workflows.models.secret import Secret
 from workflows.models.trigger import Trigger
 from workflows.models.version import WorkflowVersion
 from workflows.models.workflow import Workflow
 
-__all__ = ["Connection", "Secret", "Trigger", "Workflow", "WorkflowVersion"]
+__all__ = [
+    "Breaker",
+    "Connection",
+    "Secret",
+    "Trigger",
+    "Workflow",
+    "WorkflowVersion",
+]

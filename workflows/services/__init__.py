@@ -1,5 +1,6 @@
 """The public verbs of workflows: read a document, save, publish, switch, export."""
 
+from workflows.services.breakers import close_breaker
 from workflows.services.changes import diff_draft, diff_versions
 from workflows.services.documents import (
     Document,
@@ -50,6 +51,7 @@ __all__ = [
     "activate",
     "archive",
     "check_document",
+    "close_breaker",
     "create_workflow",
     "deactivate",
     "diff_draft",
