@@ -59,12 +59,33 @@ class TurnedAway(Exception):
         self.headers = dict(headers or {})
         self.first_run_id = first_run_id
 
+    def at(self, place: str) -> TurnedAway:
+        """The same about one event of a batch: "[3]"."""
+        self.message = f"Event {place}: {self.message}"
+        self.detail = f"Event {place}: {self.detail}"
+        about = self.errors or (("", self.message),)
+        self.errors = tuple(
+            (f"{place}.{name}" if name else place, issue) for name, issue in about
+        )
+        return self
+
     def answer(self, accept: str) -> Answer:
         """The error in the form that the Accept header asks for."""
         body, kind = encode_error(
             self.code, self.message, self.status, errors=self.errors, accept=accept
         )
         return Answer(self.status, body, kind, self.headers)
+
+
+def key_reused(first_run_id: UUID) -> TurnedAway:
+    """The event's key came before, with other bytes."""
+    return TurnedAway(
+        Reason.KEY_REUSED,
+        422,
+        Code.IDEMPOTENCY_KEY_REUSED,
+        "This event's id came before with another body.",
+        first_run_id=first_run_id,
+    )
 
 
 def with_rate(answer: Answer, standing: Standing | None) -> Answer:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from copy import copy
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
@@ -12,10 +13,10 @@ from uuid import UUID
 
 from django.conf import settings
 
-from automate.lib import jsonio
+from automate.lib import cloudevents, jsonio, multipart
 from automate.lib.jsonio import storable_text
 from automate.lib.sliding import Standing
-from runs.engine.payload import parse_body
+from runs.engine.payload import parse_body, parse_parts
 from webhooks.headers import read_headers, safe_headers, source_ip
 from webhooks.lookup import Entry, variables_of
 from webhooks.record import Rejected
@@ -58,6 +59,24 @@ class Arrival:
         self.gate = ""
         self.decisions: dict[str, Any] = {}
         self.seen: dict[str, Any] = {}
+        self.is_member = False
+        # What a CloudEvent says of itself; None for everything else.
+        self.event: Mapping[str, Any] | None = None
+
+    def member(self, body: bytes, place: str) -> Arrival:
+        """The arrival of one event of this batch of CloudEvents.
+
+        Raises BadEvent, which names the place.
+        """
+        one = copy(self)
+        one.is_member = True
+        one.decisions, one.seen = dict(self.decisions), dict(self.seen)
+        one.__dict__.pop("payload", None)
+        one.headers = {**self.headers, "content-type": cloudevents.STRUCTURED}
+        one.body = body
+        one.size = len(body)
+        one.event = cloudevents.attributes_of(jsonio.loads(body), place)
+        return one
 
     @property
     def entry(self) -> Entry:
@@ -87,6 +106,7 @@ class Arrival:
         rule = self.found.config.get("idempotency", {}) if self.found else {}
         found = (
             self.header(rule.get("header", ""))
+            or (self.event or {}).get("id")
             or self.verified.event_id
             or self.header("idempotency-key")
             or self.header("webhook-id")
@@ -95,10 +115,26 @@ class Arrival:
 
     @cached_property
     def payload(self) -> Any:
-        """The body as templates see it; raises BadJSON for JSON that is none."""
-        if self.is_json and self.body:
+        """The body as templates see it, the data of a CloudEvent.
+
+        Raises BadJSON and BadMultipart for what is not what its type says.
+        """
+        if self.body and multipart.is_multipart(self.content_type):
+            return parse_parts(self.body, self.content_type)
+        if self.is_json and self.body and self.mode != "structured":
             return jsonio.loads(self.body)
         return parse_body(self.body, self.content_type)
+
+    @property
+    def cloud_id(self) -> str:
+        """By what a CloudEvent is known: `source` and `id`; empty for others."""
+        about = self.event
+        return f"{about['source']} {about['id']}" if about else ""
+
+    @property
+    def mode(self) -> str:
+        """How the request carries CloudEvents; empty for any other event."""
+        return cloudevents.mode_of(self.content_type, self.headers)
 
     @cached_property
     def query(self) -> dict[str, str | list[str]]:
@@ -139,6 +175,7 @@ class Arrival:
             "headers": self.safe_headers,
             "query": self.query,
             "id": self.event_id,
+            "event": self.event,
         }
         version = self.entry.version_id
         known = variables_of(version) if variables and version else {}

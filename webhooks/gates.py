@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import fnmatch
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from django.conf import settings
 
 from automate.accounts import limits
 from automate.lib import signing
+from automate.lib.cloudevents import BadEvent
 from automate.lib.encryption import is_readable
 from automate.lib.errors import Code
 from automate.lib.jsonio import BadJSON, storable_text
@@ -32,6 +33,7 @@ from webhooks.answers import (
 )
 from webhooks.arrival import Arrival
 from webhooks.body import BadBody, BodyReader
+from webhooks.contents import BadForm, UnknownFormat, check_body
 from webhooks.lookup import find
 from webhooks.secret_use import note_use
 from webhooks.seen import seen
@@ -218,24 +220,43 @@ def required_headers(arrival: Arrival) -> None:
 
 
 def well_formed(arrival: Arrival) -> None:
-    """What says that it is JSON is JSON, and the query can be read."""
+    """The body is what its type says, and the query can be read."""
     try:
-        if arrival.is_json:
-            _ = arrival.payload
+        check_body(arrival)
     except BadJSON as error:
+        raise not_json(error) from None
+    except BadForm as error:
+        raise _malformed(
+            f"The form cannot be read: {error}.", ("body", str(error))
+        ) from None
+    except BadEvent as error:
+        raise bad_event(error) from None
+    except UnknownFormat as error:
         raise TurnedAway(
-            Reason.MALFORMED,
-            400,
-            Code.MALFORMED,
-            f"The body is not valid JSON: {error.message}.",
-            errors=[("body", error.message)],
+            Reason.MALFORMED, 415, Code.UNSUPPORTED_MEDIA_TYPE, str(error)
         ) from None
     try:
         _ = arrival.query
     except ValueError:
-        raise TurnedAway(
-            Reason.MALFORMED, 400, Code.MALFORMED, "The query has too many fields."
-        ) from None
+        raise _malformed("The query has too many fields.") from None
+
+
+def not_json(error: BadJSON) -> TurnedAway:
+    """What says that it is JSON is none."""
+    return _malformed(
+        f"The body is not valid JSON: {error.message}.", ("body", error.message)
+    )
+
+
+def bad_event(error: BadEvent) -> TurnedAway:
+    """A CloudEvent without what the specification asks for."""
+    return _malformed(
+        f"The CloudEvent is not valid: {error}.", (error.place, error.message)
+    )
+
+
+def _malformed(message: str, *errors: tuple[str, str]) -> TurnedAway:
+    return TurnedAway(Reason.MALFORMED, 400, Code.MALFORMED, message, errors=errors)
 
 
 def event(arrival: Arrival) -> None:
@@ -254,7 +275,9 @@ def event(arrival: Arrival) -> None:
 
 
 def event_name(arrival: Arrival) -> str:
-    """The event's name: the provider's header, else the payload's `type`."""
+    """A CloudEvent's type, else the provider's header, else the payload's `type`."""
+    if arrival.event:
+        return str(arrival.event["type"])
     if arrival.verified.event_type:
         return arrival.verified.event_type
     payload = arrival.payload
@@ -297,6 +320,13 @@ GATES: tuple[Callable[[Arrival], None], ...] = (
     rate,
     required_headers,
     well_formed,
-    event,
-    condition,
 )
+# Those that each event of a batch passes by itself.
+WANTED: tuple[Callable[[Arrival], None], ...] = (event, condition)
+
+
+def pass_through(gates: Iterable[Callable[[Arrival], None]], arrival: Arrival) -> None:
+    """Let the event pass these gates; raises TurnedAway or Filtered."""
+    for gate in gates:
+        arrival.gate = gate.__name__
+        gate(arrival)

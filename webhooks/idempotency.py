@@ -24,13 +24,15 @@ def dedupe_of(
     body: bytes,
     *,
     delivery_id: str,
+    within: str = "",
     headers: Mapping[str, str],
     scope: Callable[[str], Mapping[str, Any]],
     body_varies: bool = False,
 ) -> Dedupe | None:
     """The event's identity by the trigger's `idempotency`; None when it has none.
 
-    `delivery_id` is the provider's, `scope` gives what a template may refer to;
+    `delivery_id` is the provider's, `within` what tells events with the same headers
+    apart (those of a batch), `scope` gives what a template may refer to;
     `body_varies`: the provider's id alone tells, whatever the body. Raises
     workflows.expressions.ExpressionError when the template fails.
     """
@@ -41,6 +43,8 @@ def dedupe_of(
         return None
     if by == "header":
         key = headers.get(rule["header"].lower(), "")
+        if key and within:
+            key = f"{key} {within}"
     elif by == "template":
         key = _rendered(rule["template"], scope)
     elif by == "body":

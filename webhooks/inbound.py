@@ -13,6 +13,7 @@ from automate.lib.errors import Code
 from automate.lib.payloads import PayloadStoreAway
 from runs.services import Accepted, Dedupe, Event, Target, accept, key_of
 from runs.services.search import read_keys
+from webhooks import batch, handshake
 from webhooks.answers import (
     Answer,
     Answered,
@@ -21,11 +22,12 @@ from webhooks.answers import (
     TurnedAway,
     accepted,
     filtered,
+    key_reused,
     unavailable,
     with_rate,
 )
 from webhooks.arrival import Arrival, Incoming
-from webhooks.gates import GATES, scope_for
+from webhooks.gates import GATES, WANTED, pass_through, scope_for
 from webhooks.headers import traceparent
 from webhooks.idempotency import dedupe_of, known_by
 from webhooks.record import keep, tally
@@ -40,6 +42,8 @@ _clock = SystemClock()
 
 def receive(incoming: Incoming, clock: Clock = _clock) -> Answer:
     """The answer to one request; a 2xx means that what it says is on disk."""
+    if handshake.is_asked(incoming):
+        return handshake.CONSENT
     arrival = Arrival(incoming, clock.now())
     return with_rate(_decide(arrival), arrival.standing)
 
@@ -67,9 +71,10 @@ def _decide(arrival: Arrival) -> Answer:
 
 
 def _pass_gates(arrival: Arrival) -> Answer:
-    for gate in GATES:
-        arrival.gate = gate.__name__
-        gate(arrival)
+    pass_through(GATES, arrival)
+    if arrival.mode == "batch":
+        return batch.accept_all(arrival, _store)
+    pass_through(WANTED, arrival)
     seconds = longest_wait(arrival.entry.config)
     if seconds:
         return kept_waiting(partial(_accept, arrival), seconds)
@@ -78,9 +83,15 @@ def _pass_gates(arrival: Arrival) -> Answer:
 
 
 def _accept(arrival: Arrival, awaited_as: UUID | None = None) -> Accepted:
+    outcome = _store(arrival, awaited_as)
+    _note(arrival, outcome)
+    return outcome
+
+
+def _store(arrival: Arrival, awaited_as: UUID | None = None) -> Accepted:
     arrival.gate = "idempotency"
     dedupe = _identity(arrival)
-    outcome = accept(
+    return accept(
         _target(arrival),
         _event(arrival),
         dedupe,
@@ -88,20 +99,12 @@ def _accept(arrival: Arrival, awaited_as: UUID | None = None) -> Accepted:
         awaited_as=awaited_as,
         decisions=arrival.decisions,
     )
-    _note(arrival, outcome)
-    return outcome
 
 
 def _note(arrival: Arrival, outcome: Accepted) -> None:
     """Keep what did not become a run. Raises TurnedAway for a reused key."""
     if outcome.conflict:
-        raise TurnedAway(
-            Reason.KEY_REUSED,
-            422,
-            Code.IDEMPOTENCY_KEY_REUSED,
-            "This event's id came before with another body.",
-            first_run_id=outcome.run_id,
-        )
+        raise key_reused(outcome.run_id)
     if outcome.duplicate:
         keep(arrival.rejected(Reason.DUPLICATE, 200, first_run_id=outcome.run_id))
 
@@ -123,8 +126,9 @@ def _identity(arrival: Arrival) -> Dedupe | None:
             arrival.entry.trigger_id,
             rule,
             arrival.body,
-            delivery_id=arrival.verified.event_id,
+            delivery_id=_delivery_id(arrival),
             body_varies=arrival.verified.body_varies,
+            within=arrival.cloud_id if arrival.is_member else "",
             headers=arrival.headers,
             scope=lambda source: scope_for(arrival, source),
         )
@@ -138,6 +142,18 @@ def _identity(arrival: Arrival) -> Dedupe | None:
         ) from None
     arrival.decisions |= known_by(rule, dedupe, arrival.headers)
     return dedupe
+
+
+def _delivery_id(arrival: Arrival) -> str:
+    """The provider's id, or a CloudEvent's: `source` and `id` together are unique.
+
+    Those in a body come first, because they are signed with it and each event of a
+    batch has its own; those in headers last, because headers are not signed.
+    """
+    own = arrival.cloud_id
+    if arrival.mode == "structured":
+        return own or arrival.verified.event_id
+    return arrival.verified.event_id or own
 
 
 def _target(arrival: Arrival) -> Target:

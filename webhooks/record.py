@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from threading import Lock
@@ -42,16 +42,26 @@ class Rejected:
 
 def keep(event: Rejected) -> None:
     """One row for a sender who has proved who it is; a failure is only logged."""
+    keep_all([event])
+
+
+def keep_all(events: Sequence[Rejected]) -> None:
+    """The same for several at once."""
+    rows = [
+        InboundEvent(**_columns(event), facts=dict(event.facts) or None)
+        for event in events
+    ]
+    if not rows:
+        return
     try:
         with write_transaction():
-            InboundEvent.objects.create(
-                **_columns(event), facts=dict(event.facts) or None
-            )
+            InboundEvent.objects.bulk_create(rows)
     except DatabaseError:
-        logger.warning("could not record a %s event", event.reason, exc_info=True)
+        reasons = ", ".join(sorted({event.reason for event in events}))
+        logger.warning("could not record a %s event", reasons, exc_info=True)
 
 
-def _columns(event: Rejected) -> dict[str, object]:
+def _columns(event: Rejected) -> dict[str, Any]:
     return {
         "trigger_id": event.trigger_id,
         "reason": event.reason,

@@ -17,9 +17,14 @@ _TEXT_TYPES = frozenset({"javascript", "graphql", "sql", "yaml", "toml", "xml"})
 _BINARY_FAMILIES = frozenset({"image", "audio", "video", "font"})
 
 
+def media_type(content_type: str) -> str:
+    """The type of a Content-Type header, in lower case and without parameters."""
+    return content_type.partition(";")[0].strip().lower()
+
+
 def kind_of(content_type: str) -> Kind:
     """What a Content-Type header promises; "unknown" when it promises nothing."""
-    essence = content_type.partition(";")[0].strip().lower()
+    essence = media_type(content_type)
     family, _, subtype = essence.partition("/")
     plain = subtype.removeprefix("x-")
     if plain in ("json", "ndjson", "jsonl") or subtype.endswith("+json"):

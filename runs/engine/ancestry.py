@@ -15,7 +15,7 @@ from django.db.models import F, Q
 
 from automate.lib.encryption import is_readable, may_be_copied
 from runs.engine.held import Held
-from runs.engine.payload import item_of, run_scope, trigger_scope
+from runs.engine.payload import NO_EVENT, item_of, run_scope, trigger_scope
 from runs.engine.versions import Compiled
 from runs.models import Run, StepRun
 from runs.states import StepStatus
@@ -32,13 +32,6 @@ SHAPE = (
 )
 EVENT = ("body", "content_type", "headers", "query", "event_id")
 SETTLED = (StepStatus.SUCCEEDED, StepStatus.FAILED)
-
-_NO_EVENT: dict[str, Any] = {
-    "payload": None,
-    "headers": {},
-    "query": {},
-    "id": "",
-}  # nobody asks
 
 Versions = Mapping[UUID, Compiled | Exception]
 
@@ -134,7 +127,7 @@ class Ancestors:
                     raise ValueError(f"the output of step {name} is {output}")
                 steps[name] = output
         scope: dict[str, Any] = {
-            "trigger": _NO_EVENT,
+            "trigger": NO_EVENT,  # nobody asks
             "item": item_of(held.run),
             "index": held.run.item_index,
             "steps": steps,

@@ -12,6 +12,7 @@ from runs.engine.exclusive import Key
 from runs.engine.exclusive_key import key_of
 from runs.engine.held import Held
 from runs.engine.loops import Callee
+from runs.engine.payload import NO_EVENT
 from runs.models import Run, StepRun
 from runs.states import StepStatus
 from workflows.actions.outcomes import StartChildren
@@ -143,7 +144,7 @@ def key_for(callee: Callee, held: Held, outcome: StartChildren) -> str:
     """
     if not callee.exclusive:
         return ""
-    trigger = {"payload": outcome.inputs[0], "headers": {}, "query": {}, "id": ""}
+    trigger = {**NO_EVENT, "payload": outcome.inputs[0]}
     variables = {**callee.declared, **outcome.variables}
     try:
         key = key_of(callee.exclusive, {"trigger": trigger, "variables": variables})

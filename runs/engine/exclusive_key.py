@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 from uuid import UUID
 
-from runs.engine.payload import parse_body
+from runs.engine.payload import parse_body, parse_event
 from workflows import expressions
 from workflows.models import Workflow, WorkflowVersion
 
@@ -82,6 +82,7 @@ def event_scope(
         "headers": event.headers,
         "query": event.query,
         "id": event.event_id,
+        "event": parse_event(event.body, event.content_type, event.headers),
     }
     scope: dict[str, Any] = {"trigger": trigger, "variables": dict(variables or {})}
     names = expressions.parse(source).references

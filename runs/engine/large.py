@@ -23,6 +23,7 @@ from automate.lib.payloads import (
     opened_all,
 )
 from automate.lib.sealed import Unreadable
+from runs.engine import files
 from runs.engine.payload import Later
 from runs.payloads import OUTPUT, DatabaseStore, Kept, is_large, keep_output
 from workflows import expressions
@@ -94,7 +95,23 @@ def bring(held: Held, node: Node) -> None:
         body = payload.body
         if isinstance(body, Unreadable):
             payload = payload.of(_got(body, "the run's body"))
-        held.scope["trigger"]["payload"] = payload.parsed()
+        held.scope["trigger"].read(payload)
+
+
+def read_file(held: Held, file: Any) -> bytes:
+    """The bytes of a file of the run's event. For step threads.
+
+    Raises runs.engine.files.NoSuchFile, PayloadStoreAway and PayloadGone.
+    """
+    trigger = held.scope.get("trigger")
+    payload = _payload_of(held)
+    source = payload if type(payload) is Later else getattr(trigger, "source", None)
+    if source is None:
+        raise files.NoSuchFile("there is no event here that has files")
+    body = source.body
+    if isinstance(body, Unreadable):
+        body = _got(body, "the run's body")
+    return files.read(file, body)
 
 
 def lacks(held: Held, outputs: dict[str, Any], node: Node) -> bool:
@@ -123,7 +140,8 @@ def _reads_payload(held: Held, node: Node) -> bool:
         node.config, held.version.step_ids, node.action.condition_fields
     )
     return any(
-        path[0] == "trigger" and path[1:2] in ((), ("payload",)) for path in paths
+        path[0] == "trigger" and path[1:2] in ((), ("payload",), ("event",))
+        for path in paths
     )
 
 

@@ -51,6 +51,7 @@ def prepare(task: Task) -> tuple[Mapping[str, Any], Redactor, dict[str, Any]]:
     parts = {
         "connection": link,
         "allowed_hosts": _hosts_of(given),
+        "read_file": functools.partial(large.read_file, held),
         "run": RunInfo(
             id=str(held.run_id),
             workflow=held.scope["run"]["workflow"],

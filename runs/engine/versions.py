@@ -19,6 +19,7 @@ from workflows.models import WorkflowVersion
 
 DEFAULT_TIMEOUT = 15.0
 KEEP = 256
+_EVENT = frozenset({"trigger"})  # its body holds the files
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,7 +216,8 @@ def _compile_node(node: Mapping[str, Any], ids: frozenset[str]) -> Node:
         secrets=_names(references, "secrets"),
         connection=str(config.get("connection") or ""),
         urls=addresses.names_in(references),
-        roots=frozenset(item[0] for item in references),
+        roots=frozenset(item[0] for item in references)
+        | (_EVENT if action.takes_file(config) else frozenset()),
     )
 
 

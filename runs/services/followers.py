@@ -16,6 +16,7 @@ from django.conf import settings
 from django.db import Error, transaction
 
 from automate.lib.database import is_away, is_repeatable, repeat, write_transaction
+from runs.engine.payload import NO_EVENT
 from runs.models import FinishedRun, Run, RunLog, StepRun
 from runs.services.started import start_run
 from workflows import expressions
@@ -156,7 +157,7 @@ def _start(trigger: Trigger, run: Run, payload: dict[str, Any]) -> None:
 
 def _holds(source: str, run: Run, payload: dict[str, Any]) -> bool:
     """A condition that cannot be evaluated does not hold, as at a webhook."""
-    scope = {"payload": payload, "headers": {}, "query": {}, "id": str(run.pk)}
+    scope = {**NO_EVENT, "payload": payload, "id": str(run.pk)}
     try:
         return expressions.truth(source, {"trigger": scope})
     except expressions.ExpressionError as error:

@@ -21,7 +21,14 @@ from automate.lib.payloads import opened
 from runs.engine import large
 from runs.engine.held import Held
 from runs.engine.load import supply
-from runs.engine.payload import UnreadablePayload, readable, run_scope, trigger_scope
+from runs.engine.payload import (
+    NO_EVENT,
+    Trigger,
+    UnreadablePayload,
+    readable,
+    run_scope,
+    trigger_scope,
+)
 from runs.engine.perform import Performer, forbid_database
 from runs.engine.task import Task
 from runs.engine.versions import Compiled, compile_version
@@ -154,7 +161,7 @@ def _held(
     basis = run or Run(id=uuid7(), workflow=workflow, created_at=timezone.now())
     scope = _scope(run, version)
     trigger = data.pop("trigger", {})
-    scope["trigger"] = {**scope["trigger"], **trigger}
+    scope["trigger"].update(trigger)
     scope["steps"] = {**scope["steps"], **data.pop("steps", {})}
     scope["variables"] = {**scope["variables"], **data.pop("variables", {})}
     scope |= data
@@ -177,12 +184,7 @@ def _held(
 
 def _scope(run: Run | None, version: Compiled) -> dict[str, Any]:
     if run is None:
-        empty: dict[str, Any] = {
-            "payload": None,
-            "headers": {},
-            "query": {},
-            "id": "trial",
-        }
+        empty = Trigger(NO_EVENT, id="trial")
         return {"trigger": empty, "steps": {}, "variables": dict(version.variables)}
     line = _line(run)
     base = line[0]

@@ -77,6 +77,11 @@ def always() -> bool:
     return True
 
 
+def no_files(file: Any) -> bytes:  # noqa: ARG001 - stands in for the engine's
+    """There is no event that has files."""
+    raise ValueError("there is no event here that has files")
+
+
 @dataclass(frozen=True, slots=True)
 class Context:
     """All that a step may use while it executes.
@@ -86,7 +91,8 @@ class Context:
     secrets used (empty: any); `retry_on` is the step's own `retry.retry_on`;
     `max_response` is AUTOMATE_MAX_RESPONSE in bytes, `max_items` AUTOMATE_MAX_ITEMS.
     `wanted` says whether the lease still holds: who sends without `http` asks it
-    immediately before.
+    immediately before. `read_file` gives the bytes of a file of the event, from what
+    templates see of it, and raises ValueError where there is none.
     """
 
     config: Mapping[str, Any] = field(repr=False)
@@ -104,6 +110,7 @@ class Context:
     max_response: int = 1024 * 1024
     max_items: int = 10_000
     wanted: Callable[[], bool] = always
+    read_file: Callable[[Any], bytes] = no_files
 
 
 class Action(ABC):
@@ -166,6 +173,10 @@ class Action(ABC):
     def idle_ports(self, config: Mapping[str, Any]) -> Mapping[str, str]:  # noqa: ARG002 - a hook
         """The ports that a step with this config never takes, and what that needs."""
         return {}
+
+    def takes_file(self, config: Mapping[str, Any]) -> bool:  # noqa: ARG002 - a hook
+        """Whether a step with this config, not rendered, reads a file of the event."""
+        return False
 
     def target(self, config: Mapping[str, Any]) -> tuple[str, str]:
         """Method and address of what a step with this config, not rendered, sends.

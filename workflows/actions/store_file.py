@@ -21,11 +21,12 @@ from automate.lib.filestore.new import NewFile
 from workflows.actions.base import Action, Context, register
 from workflows.actions.outcomes import Done, ErrorInfo, Fail, Outcome, Retry
 
-ENCODINGS = ("text", "base64", "json")
+ENCODINGS = ("text", "base64", "json", "file")
 USUAL_TYPES = {
     "text": "text/plain; charset=utf-8",
     "base64": "application/octet-stream",
     "json": "application/json",
+    "file": "application/octet-stream",
 }
 LONGEST_NAME, LONGEST_PART = 500, 200  # bytes; file systems allow 255 a part
 _UNFIT = re.compile(r"[\x00-\x1f\x7f\\]")
@@ -75,7 +76,10 @@ class StoreFile(Action):
                 "minLength": 1,
                 "maxLength": LONGEST_NAME,
             },
-            "content": {"title": "Content", "description": "Text, base64 or data"},
+            "content": {
+                "title": "Content",
+                "description": "Text, base64, data or a file of the event",
+            },
             "encoding": {
                 "title": "The content is",
                 "enum": list(ENCODINGS),
@@ -103,6 +107,9 @@ class StoreFile(Action):
         given = config.get("content_type", "")
         if given and "{{" not in given and not _TYPE.fullmatch(given):
             yield "content_type", 'must be like "text/csv"'
+
+    def takes_file(self, config: Mapping[str, Any]) -> bool:
+        return config.get("encoding") == "file"
 
     def execute(self, context: Context) -> Outcome:
         try:
@@ -157,11 +164,15 @@ def _file(context: Context) -> _File:
     overwrite = config.get("overwrite", False)
     if not isinstance(overwrite, bool):
         raise BadFile("overwrite must be true or false")
+    content = config.get("content")
     given = config.get("content_type") or mimetypes.guess_type(name)[0]
+    if not given and encoding == "file" and isinstance(content, Mapping):
+        said = content.get("content_type")  # by the sender, who may say anything
+        given = said if isinstance(said, str) and _TYPE.fullmatch(said) else None
     content_type = given or USUAL_TYPES[encoding]
     if not isinstance(content_type, str) or not _TYPE.fullmatch(content_type):
         raise BadFile('content_type must be like "text/csv"')
-    data = _bytes(config.get("content"), encoding)
+    data = _taken(context, content) if encoding == "file" else _bytes(content, encoding)
     return _File(f"{context.run.workflow_id}/{name}", data, content_type, overwrite)
 
 
@@ -181,6 +192,13 @@ def _wrong_name(name: str) -> str:
     if max(sizes) > LONGEST_PART or sum(sizes) + len(parts) > LONGEST_NAME:
         return f"is longer than {LONGEST_NAME} bytes, or a part than {LONGEST_PART}"
     return ""
+
+
+def _taken(context: Context, content: Any) -> bytes:
+    try:
+        return context.read_file(content)
+    except ValueError as error:
+        raise BadFile(f"content cannot be read as a file: {error}") from None
 
 
 def _bytes(content: Any, encoding: str) -> bytes:

@@ -27,6 +27,9 @@ CONTENT_TYPES = {
     "form": "application/x-www-form-urlencoded",
     "text": "text/plain; charset=utf-8",
 }
+_MEDIA_TYPE = re.compile(
+    r"[\w!#$&^.+-]{1,100}/[\w!#$&^.+-]{1,100}(\s*;[\x20-\x7e]{1,200})?", re.ASCII
+)
 _ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 
 
@@ -59,7 +62,7 @@ def preview(context: Context) -> Request:
     if not isinstance(method, str) or method.upper() not in METHODS:
         raise BadConfig(f"method must be one of {', '.join(METHODS)}")
     _check_reading(config)
-    body, content_type = _body(config)
+    body, content_type = _body(context)
     headers = Headers()
     for name, value in _mapping(config, "headers").items():
         if value is not None:
@@ -96,20 +99,34 @@ def _check_reading(config: Mapping[str, Any]) -> None:
         raise BadConfig(f"response_format must be one of {', '.join(RESPONSE_FORMATS)}")
 
 
-def _body(config: Mapping[str, Any]) -> tuple[bytes | None, str]:
+def _body(context: Context) -> tuple[bytes | None, str]:
     """The bytes to send and their content type; None without a body."""
+    config = context.config
     value = config.get("body")
     if value is None:
         return None, ""
     given = config.get("body_format") or ("text" if isinstance(value, str) else "json")
     if given not in BODY_FORMATS:
         raise BadConfig(f"body_format must be one of {', '.join(BODY_FORMATS)}")
+    if given == "file":
+        return _file(context, value)
     try:
         return _encoded(value, given), CONTENT_TYPES[given]
     except (ValueError, TypeError) as error:
         if isinstance(error, BadConfig):
             raise
         raise BadConfig(f"body cannot be sent as {given}") from None
+
+
+def _file(context: Context, value: Any) -> tuple[bytes, str]:
+    """A file of the event, and the type that its sender gave it, if it is one."""
+    try:
+        data = context.read_file(value)
+    except ValueError as error:
+        raise BadConfig(f"body cannot be read as a file: {error}") from None
+    said = value.get("content_type")
+    is_type = isinstance(said, str) and _MEDIA_TYPE.fullmatch(said)
+    return data, said if is_type else "application/octet-stream"
 
 
 def _encoded(value: Any, body_format: str) -> bytes:

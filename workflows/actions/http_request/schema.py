@@ -7,7 +7,7 @@ from typing import Any
 from workflows.definition.schema import RETRY_ON, STATUS_PATTERN
 
 METHODS = ("POST", "GET", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
-BODY_FORMATS = ("json", "form", "text")
+BODY_FORMATS = ("json", "form", "text", "file")
 RESPONSE_FORMATS = ("auto", "json", "text")
 MAX_REDIRECTS = 10
 MAX_RESPONSE = 100 * 1024 * 1024
