@@ -14,8 +14,10 @@ from runs.addresses import hidden_parts, names_in
 from runs.models import DeliveryAttempt, Run, RunLog, StepRun, WaitToken
 from workflows import expressions
 from workflows.actions.base import all_actions
+from workflows.connections import kind_of
 from workflows.definition import node_ids, own_config, walk_nodes
 from workflows.models import Connection, Secret, WorkflowVersion
+from workflows.services.noted import tokens_of
 
 # Texts that were redacted when they were stored. Readers get them through the run's
 # redactor once more: a receiver's echo must not depend on who stored it.
@@ -38,9 +40,10 @@ def values_of(row: Secret | Connection) -> frozenset[str]:
         return frozenset()
     if isinstance(row, Secret) or not isinstance(value, Mapping):
         return frozenset({str(value)})
-    # The name of a header is no secret; hidden everywhere it would hide other headers.
-    plain = {"name"} if row.kind == Connection.Kind.HEADER else set()
-    return frozenset(str(item) for key, item in value.items() if key not in plain)
+    kind = kind_of(row.kind)
+    plain = kind.readable if kind is not None else ()
+    hidden = {str(item) for key, item in value.items() if key not in plain}
+    return frozenset(hidden.union(tokens_of(row)))
 
 
 def hidden_from_readers(run: Run) -> frozenset[str]:

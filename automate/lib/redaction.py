@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Any
@@ -79,6 +80,9 @@ def _usually_redacted(name: str) -> bool:
     return plain in REDACTED_NAMES or any(part in plain for part in REDACTED_PARTS)
 
 
+_learning = threading.Lock()
+
+
 class Redactor:
     """Replaces secrets by "[redacted]": given values, and what sensitive names hold.
 
@@ -95,6 +99,15 @@ class Redactor:
         self._values = frozenset(v for v in stripped if len(v) >= SHORTEST)
         self._finder = finder(self._values)
         self._names = frozenset(normalise(name) for name in names)
+
+    def learn(self, *values: str) -> None:
+        """From now on replace these too; for whoever shares this redactor."""
+        known = frozenset(v for v in map(str.strip, values) if len(v) >= SHORTEST)
+        if known <= self._values:
+            return
+        with _learning:
+            self._values |= known
+            self._finder = finder(self._values)
 
     def is_sensitive(self, name: str) -> bool:
         """Whether what `name` holds is never shown."""

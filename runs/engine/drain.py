@@ -33,6 +33,8 @@ from runs.engine.perform import Performer
 from runs.engine.pool import Threads
 from runs.engine.sign import Sign
 from runs.engine.task import Interrupted, Result
+from workflows.actions.outcomes import Fail
+from workflows.services import noted
 
 logger = logging.getLogger(__name__)
 
@@ -116,6 +118,8 @@ class Drain:
     def _deliver(self, result: Result) -> None:
         if self._aborted and _may_be_our_doing(result):
             result = replace(result, outcome=Interrupted())
+        elif isinstance(result.outcome, Fail) and result.outcome.gone is not None:
+            noted.gone(result.outcome.gone)
         with self._wakeful:
             self._results.append(result)
             self._wakeful.notify()

@@ -281,7 +281,8 @@ def _connection(row: Connection) -> ConnectionData | str:
     if not is_readable(row.credentials):
         return f"is {row.credentials}"
     if row.status == Connection.Status.INACTIVE:
-        return "is inactive"
+        why = f": {row.status_reason}; activate it on its page to go on"
+        return f"is inactive{why if row.status_reason else ''}"
     try:
         return connection_data(row)
     except TypeError:
@@ -303,4 +304,8 @@ def connection_data(row: Connection) -> ConnectionData:
         base_url=row.base_url,
         allowed_hosts=frozenset(row.allowed_hosts),
         credentials=row.credentials,
+        options=row.options,
+        authorities=row.authorities,
+        proxy=row.proxy,
+        token=row.token if isinstance(row.token, dict) else None,
     )

@@ -14,6 +14,7 @@ from automate.lib.database import write_transaction
 from automate.lib.ids import uuid7
 from runs.engine import used
 from runs.models import Worker
+from workflows.services import noted
 
 
 class Sign:
@@ -37,6 +38,7 @@ class Sign:
             if not fresh:
                 Worker.objects.create(pk=self._id, busy=busy, **self._fields)
         used.write_down()
+        noted.write_down()
         alive = timedelta(seconds=4 * settings.HEARTBEAT)
         self.drains = Worker.objects.filter(
             kind=Worker.Kind.DRAIN, beat_at__gt=Now() - alive
@@ -46,6 +48,7 @@ class Sign:
         """This worker stops cleanly; where the database is away its row grows old."""
         try:
             used.write_down()
+            noted.write_down()
             with write_transaction():
                 Worker.objects.filter(pk=self._id).delete()
         except Error:

@@ -59,8 +59,10 @@ class RunInfo:
 class ConnectionData:
     """A connection, decrypted for one step; `credentials` depends on `kind`.
 
-    bearer: {"token"}; basic: {"username", "password"}; header: {"name", "value"}. Steps
-    begin within its `rate`: nothing that an action has to care for.
+    What they are says its module in `workflows.connections`; `options` are the settings
+    of its kind that are no secret, `token` the access token that was stored for it, in
+    the clear. `authorities` (PEM) are trusted alone, `proxy` is a forward proxy's URL.
+    Steps begin within its `rate`: nothing that an action has to care for.
     """
 
     name: str
@@ -70,6 +72,10 @@ class ConnectionData:
     credentials: Mapping[str, str] = field(default_factory=dict, repr=False)
     id: UUID | None = None
     rate: Rate | None = None
+    options: Mapping[str, str] = field(default_factory=dict)
+    authorities: str = field(default="", repr=False)
+    proxy: str = ""
+    token: Mapping[str, Any] | None = field(default=None, repr=False)
 
 
 def always() -> bool:

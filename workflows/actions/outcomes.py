@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
+from uuid import UUID
 
 AttemptOutcome = Literal["not_sent", "delivered", "rejected", "unknown"]
 LogLevel = Literal["debug", "info", "warning", "error"]
@@ -80,12 +81,21 @@ class Retry:
 
 
 @dataclass(frozen=True, slots=True)
+class Gone:
+    """This connection's receiver is gone for good: it is not to be used any more."""
+
+    connection: UUID
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Fail:
-    """Trying again cannot help."""
+    """Trying again cannot help; with `gone` nor can any step of that connection."""
 
     error: ErrorInfo
     attempt: AttemptRecord | None = None
     output: Any = None
+    gone: Gone | None = None
 
 
 @dataclass(frozen=True, slots=True)

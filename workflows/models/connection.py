@@ -17,6 +17,8 @@ class Connection(models.Model):
         BEARER = "bearer", "Bearer token"
         BASIC = "basic", "User and password"
         HEADER = "header", "A header"
+        OAUTH2 = "oauth2_client_credentials", "OAuth 2.0 client credentials"
+        MTLS = "mtls", "A client certificate"
 
     class Status(models.TextChoices):
         ACTIVE = "active"
@@ -41,9 +43,28 @@ class Connection(models.Model):
         help_text="Hosts that get the credentials. Empty: the base URL's host.",
     )
     credentials = EncryptedJSONField(
-        help_text='bearer: {"token"}; basic: {"username", "password"}; '
-        'header: {"name", "value"}.'
+        help_text="By name, as the kind's module in workflows.connections says."
     )
+    # Settings of the kind that are no secret.
+    options = models.JSONField(default=dict, db_default={}, blank=True)
+    authorities = models.TextField(
+        "trusted authorities",
+        blank=True,
+        default="",
+        db_default="",
+        help_text="Certificates in PEM of private authorities, which are then the only "
+        "ones trusted. Empty: the usual ones.",
+    )
+    proxy = models.CharField(
+        max_length=300,
+        blank=True,
+        default="",
+        db_default="",
+        help_text="A forward proxy: http://proxy.example.com:3128, perhaps with a "
+        "user@ before the host.",
+    )
+    # The latest access token and a few before it, which redaction still knows.
+    token = EncryptedJSONField(null=True)
     rate_limit = models.CharField(
         max_length=20,
         blank=True,
@@ -55,6 +76,10 @@ class Connection(models.Model):
     status = models.CharField(
         max_length=10, choices=Status.choices, default=Status.ACTIVE
     )
+    status_reason = models.TextField(
+        blank=True, default="", db_default="", editable=False
+    )
+    last_check = models.TextField(blank=True, default="", db_default="", editable=False)
     last_checked_at = models.DateTimeField(null=True, blank=True, editable=False)
     last_synced_at = models.DateTimeField(null=True, blank=True, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)

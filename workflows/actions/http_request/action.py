@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from automate.lib import jsonio
 from automate.lib.net import NetError, Request, Response
 from automate.lib.redaction import Redactor
-from workflows.actions.base import Action, Context, register
+from workflows.actions.base import Action, ConnectionData, Context, register
 from workflows.actions.http_request import answer, classify
 from workflows.actions.http_request.build import BadConfig, preview
 from workflows.actions.http_request.schema import CONFIG_SCHEMA
@@ -21,11 +21,18 @@ from workflows.actions.outcomes import (
     Done,
     ErrorInfo,
     Fail,
+    Gone,
+    LogLine,
     Outcome,
     Retry,
 )
+from workflows.connections import Kind, SignInFailed, kind_of
 
 BODY_LIMIT = 64 * 1024
+SENT_AGAIN = (
+    "the receiver refused the access token (401); the request was sent again with a"
+    " new one"
+)
 
 
 @dataclass(frozen=True)
@@ -36,6 +43,12 @@ class Sent:
     request: Request
     started_at: datetime
     started: float
+
+    @classmethod
+    def now(cls, context: Context, request: Request) -> Sent:
+        """It is about to leave."""
+        clock = context.clock
+        return cls(context, request, clock.now(), clock.monotonic())
 
     def record(
         self,
@@ -94,6 +107,8 @@ class HttpRequest(Action):
 
     def check(self, config: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
         url = config["url"]
+        if config.get("on_gone") == "deactivate" and "connection" not in config:
+            yield "on_gone", "deactivates a connection, and the step names none"
         if url.lstrip().startswith("{{") or "connection" in config:
             return
         if not re.match(r"\s*https?://", url, re.IGNORECASE):
@@ -108,13 +123,44 @@ class HttpRequest(Action):
             request = preview(context)
         except BadConfig as error:
             return Fail(ErrorInfo("BadConfig", context.redactor.text(str(error))))
-        clock = context.clock
-        sent = Sent(context, request, clock.now(), clock.monotonic())
+        sent = Sent.now(context, request)
+        if (kind := signs_in(context.connection)) is not None:
+            return _after_signing_in(sent, kind)
         try:
             response = context.http.send(request)
         except NetError as error:
             return _unanswered(sent, error)
         return _answered(sent, response)
+
+
+def _after_signing_in(sent: Sent, kind: Kind) -> Outcome:
+    """As above; where the receiver refuses the credentials, once more with others."""
+    again = False
+    while True:
+        try:
+            sent = signed_in(sent, kind)
+            response = sent.context.http.send(sent.request)
+        except SignInFailed as error:
+            return _not_signed_in(sent, error)
+        except NetError as error:
+            return _unanswered(sent, error)
+        link = sent.context.connection
+        assert link is not None  # noqa: S101 - it has signed in
+        if response.status != 401 or again or not kind.refused(link):
+            break
+        again = True
+    outcome = _answered(sent, response)
+    if again and isinstance(outcome, Done):
+        return replace(outcome, logs=(LogLine("info", SENT_AGAIN),))
+    return outcome
+
+
+def _not_signed_in(sent: Sent, error: SignInFailed) -> Outcome:
+    attempt = sent.record("not_sent", kind="token", message=str(error))
+    if error.retries:
+        info = sent.error("TokenUnavailable", str(error))
+        return Retry(info, after=error.after, attempt=attempt)
+    return Fail(sent.error("TokenRefused", str(error)), attempt=attempt)
 
 
 def _unanswered(sent: Sent, error: NetError) -> Outcome:
@@ -142,6 +188,10 @@ def _answered(sent: Sent, response: Response) -> Outcome:
         message += '; redirects are followed with "max_redirects" above 0'
     attempt = sent.record(outcome, response=response, message=message)
     info = sent.error(f"Http{status}", message)
+    link = sent.context.connection
+    if status == 410 and config.get("on_gone") == "deactivate" and link and link.id:
+        gone = Gone(link.id, f"step {sent.context.node_id}: {info.message}")
+        return Fail(info, attempt=attempt, output=output, gone=gone)
     if classify.retries_status(status, sent.retry_on):
         after = classify.retry_after(
             headers.get("retry-after"), sent.context.clock.now()
@@ -172,6 +222,25 @@ def _succeeded(sent: Sent, response: Response, output: dict[str, Any]) -> Outcom
     if name:
         return Fail(sent.error(name, message), attempt=attempt, output=output)
     return Done(output, attempt)
+
+
+def signs_in(link: ConnectionData | None) -> Kind | None:
+    """The connection's kind, when it fetches credentials before a request."""
+    kind = kind_of(link.kind) if link is not None else None
+    return kind if kind is not None and kind.signs_in else None
+
+
+def signed_in(sent: Sent, kind: Kind) -> Sent:
+    """The same request with credentials at hand, within the time that is left.
+
+    Raises SignInFailed.
+    """
+    context = sent.context
+    began = context.clock.monotonic()
+    link = kind.sign_in(context)
+    left = context.timeout - (context.clock.monotonic() - began)
+    context = replace(context, connection=link, timeout=max(left, 0.001))
+    return Sent.now(context, preview(context))
 
 
 def _lenient(config: Mapping[str, Any]) -> str:

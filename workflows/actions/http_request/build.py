@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-from base64 import b64encode
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import unquote, urlencode, urlsplit, urlunsplit
 
 import automate
 from automate.lib import jsonio
-from automate.lib.net import Request
+from automate.lib.net import Request, Route
 from automate.lib.net.url import common_hosts
 from automate.lib.signing import standard_webhooks_signature
 from workflows.actions.base import ConnectionData, Context
@@ -18,8 +17,11 @@ from workflows.actions.http_request.schema import (
     BODY_FORMATS,
     MAX_REDIRECTS,
     METHODS,
+    ON_GONE,
     RESPONSE_FORMATS,
 )
+from workflows.connections import BadConnection, kind_of, route_of
+from workflows.connections.basic import basic
 
 USER_AGENT = f"Automate/{automate.__version__}"
 CONTENT_TYPES = {
@@ -87,11 +89,14 @@ def preview(context: Context) -> Request:
         max_response=min(limit, context.max_response),
         max_redirects=_integer(config, "max_redirects", 0, MAX_REDIRECTS),
         allowed_hosts=_allowed_hosts(context),
+        route=_route(connection),
     )
 
 
 def _check_reading(config: Mapping[str, Any]) -> None:
     """What is used only once the answer is there must be right before sending."""
+    if config.get("on_gone", "fail") not in ON_GONE:
+        raise BadConfig(f"on_gone must be one of {', '.join(ON_GONE)}")
     for key in ("success_statuses", "retry_on"):
         if not isinstance(config.get(key, []), list):
             raise BadConfig(f"{key} must be a list")
@@ -166,7 +171,7 @@ def _url(
     login, _, host = parts.netloc.rpartition("@")
     if login:
         user, _, password = login.partition(":")
-        headers.add("Authorization", _basic(unquote(user), unquote(password)))
+        headers.add("Authorization", basic(unquote(user), unquote(password)))
     added = urlencode(_pairs(_mapping(config, "query"), "query"))
     query = "&".join(filter(None, (parts.query, added)))
     return urlunsplit((parts.scheme, host, parts.path, query, ""))
@@ -210,31 +215,29 @@ def _integer(config: Mapping[str, Any], key: str, default: int, top: int | None)
     return int(value)
 
 
-def _basic(user: str, password: str) -> str:
-    """RFC 7617 with UTF-8."""
-    return "Basic " + b64encode(f"{user}:{password}".encode()).decode()
-
-
 def _apply(connection: ConnectionData, headers: Headers) -> None:
     """A connection's credentials, unless the step sets the header itself."""
-    given = connection.credentials
+    kind = kind_of(connection.kind)
+    if kind is None:
+        raise BadConfig(
+            f"a connection of the kind {connection.kind!r} cannot be used by an HTTP"
+            " step"
+        )
     try:
-        match connection.kind:
-            case "bearer":
-                headers.add("Authorization", f"Bearer {given['token']}")
-            case "basic":
-                login = _basic(given["username"], given["password"])
-                headers.add("Authorization", login)
-            case "header":
-                headers.add(given["name"], given["value"])
-            case kind:
-                raise BadConfig(
-                    f"a connection of the kind {kind!r} cannot be used by an HTTP step"
-                )
+        for name, value in kind.headers(connection):
+            headers.add(name, value)
     except KeyError as error:
         raise BadConfig(
             f"the connection {connection.name!r} lacks its {error.args[0]}"
         ) from None
+
+
+def _route(connection: ConnectionData | None) -> Route | None:
+    try:
+        return route_of(connection) if connection is not None else None
+    except BadConnection as error:
+        assert connection is not None  # noqa: S101 - it is the one that is bad
+        raise BadConfig(f"the connection {connection.name!r}: {error}") from None
 
 
 def _sign(context: Context, headers: Headers, body: bytes) -> None:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 
+from automate.lib.net.waits import retry_after as retry_after
 from workflows.actions.outcomes import AttemptOutcome
 
 RETRY_STATUSES = (408, 425, 429, "5xx")
@@ -15,7 +13,6 @@ RETRY_KINDS = ("name", "connect", "tls", "timeout", "reset")
 SUCCESS_STATUSES = ("2xx",)
 # A gateway's word that it has no answer: the receiver may have acted (RFC 9110).
 _UNKNOWN = frozenset({502, 504})
-_SECONDS = re.compile(r"\d{1,10}", re.ASCII)
 ERROR_CLASSES = {
     "blocked": "AddressBlocked",
     "name": "NameNotResolved",
@@ -50,26 +47,6 @@ def outcome_of(status: int) -> AttemptOutcome:
     if 200 <= status < 300:
         return "delivered"
     return "unknown" if status in _UNKNOWN else "rejected"
-
-
-def retry_after(value: str | None, now: datetime) -> float | None:
-    """Seconds that a Retry-After header asks for (RFC 9110, section 10.2.3).
-
-    Takes delay-seconds or an HTTP-date, which may lie in the past (0); None for
-    anything else.
-    """
-    text = (value or "").strip()
-    if _SECONDS.fullmatch(text):
-        return float(text)
-    if not text[:1].isalpha():
-        return None
-    try:
-        moment = parsedate_to_datetime(text)
-    except (ValueError, TypeError, IndexError, OverflowError):
-        return None
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    return max(0.0, (moment - now).total_seconds())
 
 
 def reason(status: int) -> str:

@@ -9,6 +9,7 @@ from workflows.definition.schema import RETRY_ON, STATUS_PATTERN
 METHODS = ("POST", "GET", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
 BODY_FORMATS = ("json", "form", "text", "file")
 RESPONSE_FORMATS = ("auto", "json", "text")
+ON_GONE = ("fail", "deactivate")
 MAX_REDIRECTS = 10
 MAX_RESPONSE = 100 * 1024 * 1024
 
@@ -110,5 +111,11 @@ CONFIG_SCHEMA: dict[str, Any] = {
             },
         },
         "retry_on": RETRY_ON,
+        "on_gone": {
+            "title": "When the receiver answers 410 Gone",
+            "description": "deactivate: no step uses the connection any more",
+            "enum": list(ON_GONE),
+            "default": "fail",
+        },
     },
 }

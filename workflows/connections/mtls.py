@@ -1,0 +1,29 @@
+"""Kind `mtls`: a client certificate, and nothing in the request itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from automate.lib.net.route import tls_context
+from workflows.connections.base import Kind
+
+
+class MutualTls(Kind):
+    name = "mtls"
+    secrets = ("certificate", "private_key")
+    # Everybody who is called sees it, and so may those who read.
+    readable = ("certificate",)
+
+    def check(
+        self,
+        options: Mapping[str, str],  # noqa: ARG002 - the hook has it
+        secrets: Mapping[str, str],
+    ) -> Iterable[tuple[str, str]]:
+        if set(self.secrets) <= set(secrets):
+            try:
+                tls_context(secrets["certificate"], secrets["private_key"], "")
+            except ValueError as error:
+                yield "private_key", f"{error}."[:1].upper() + f"{error}."[1:]
+
+
+KIND = MutualTls()
