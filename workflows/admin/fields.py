@@ -29,6 +29,14 @@ class WriteOnlyField(forms.CharField):
         self.required = not is_set
 
 
+class BlindText(forms.Textarea):
+    """A large box for what goes in and is never rendered back, not after an error."""
+
+    def format_value(self, value: Any) -> str:  # noqa: ARG002 - that is the point
+        """Nothing."""
+        return ""
+
+
 class LinesField(forms.CharField):
     """A list of texts, written one a line."""
 

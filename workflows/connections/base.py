@@ -43,13 +43,15 @@ class SignInFailed(Exception):
 class Kind:
     """A kind of connection: stateless, called from many threads, without a database.
 
-    `secrets` are the names in its encrypted credentials, `options` those of its
-    settings that may be read; `optional` of both need not be there. `readable` of the
+    `secrets` are the names in its encrypted credentials, `also` those that it may hold
+    besides, all or none; `options` the names of its settings that may be read, of which
+    `optional` need not be there. `readable` of the
     secrets is no secret: redaction does not search for it.
     """
 
     name: ClassVar[str]
     secrets: ClassVar[tuple[str, ...]] = ()
+    also: ClassVar[tuple[str, ...]] = ()
     options: ClassVar[tuple[str, ...]] = ()
     optional: ClassVar[tuple[str, ...]] = ()
     readable: ClassVar[tuple[str, ...]] = ()

@@ -19,11 +19,16 @@ class MutualTls(Kind):
         options: Mapping[str, str],  # noqa: ARG002 - the hook has it
         secrets: Mapping[str, str],
     ) -> Iterable[tuple[str, str]]:
-        if set(self.secrets) <= set(secrets):
-            try:
-                tls_context(secrets["certificate"], secrets["private_key"], "")
-            except ValueError as error:
-                yield "private_key", f"{error}."[:1].upper() + f"{error}."[1:]
+        return check_certificate(secrets)
+
+
+def check_certificate(secrets: Mapping[str, str]) -> Iterable[tuple[str, str]]:
+    """A problem unless certificate and key, when both are given, belong together."""
+    if "certificate" in secrets and "private_key" in secrets:
+        try:
+            tls_context(secrets["certificate"], secrets["private_key"], "")
+        except ValueError as error:
+            yield "private_key", f"{error}."[:1].upper() + f"{error}."[1:]
 
 
 KIND = MutualTls()

@@ -21,6 +21,7 @@ from automate.lib.net.url import host_allowed, parse
 from automate.lib.net.waits import retry_after
 from workflows.connections.base import BadConnection, Kind, SignInFailed, route_of
 from workflows.connections.basic import basic
+from workflows.connections.mtls import check_certificate
 from workflows.connections.tokens import Token, tokens
 
 if TYPE_CHECKING:
@@ -42,6 +43,8 @@ _TOKEN = re.compile(r"[\x21-\x7e]{1,16384}")
 class ClientCredentials(Kind):
     name = "oauth2_client_credentials"
     secrets = ("client_secret",)
+    also = ("certificate", "private_key")
+    readable = ("certificate",)
     options = (
         "token_url", "client_id", "scope", "audience", "token_auth", "token_extra",
     )  # fmt: skip
@@ -55,8 +58,9 @@ class ClientCredentials(Kind):
     def check(
         self,
         options: Mapping[str, str],
-        secrets: Mapping[str, str],  # noqa: ARG002 - the hook has it
+        secrets: Mapping[str, str],
     ) -> Iterable[tuple[str, str]]:
+        yield from check_certificate(secrets)
         try:
             parse(options.get("token_url", ""))
         except NetError as error:
