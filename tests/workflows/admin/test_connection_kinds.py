@@ -49,7 +49,7 @@ def no_tokens() -> Iterator[None]:
     tokens.clear()
 
 
-def save(client: Client, row: Connection | None = None, **fields: Any) -> Any:
+def save(client: Client, row: Any = None, **fields: Any) -> Any:
     """The form's errors; none when it went through."""
     page = ("change", row.pk) if row else ("add",)
     response = client.post(address("connection", *page), connection_form(**fields))
@@ -258,9 +258,7 @@ def test_the_button_needs_the_right_to_change_and_a_post() -> None:
     row = stored("http://127.0.0.1:1", team=team)
     page = address("connection", "check", row.pk)
     viewer = signed_in(operator("workflows.view_connection", team=team))
-    stranger = signed_in(
-        operator("workflows.change_connection")
-    )
+    stranger = signed_in(operator("workflows.change_connection"))
 
     assert viewer.post(page).status_code == 403
     assert stranger.post(page).status_code == 404

@@ -20,7 +20,7 @@ class Provider:
     """
 
     def __init__(self, context: ssl.SSLContext | None = None) -> None:
-        self.answers: list[tuple[str, Any]] = []
+        self.answers: list[tuple[Any, ...]] = []
         self.life: Any = 3600
         self.given: list[str] = []
         self.asked: list[dict[str, str]] = []
@@ -31,7 +31,7 @@ class Provider:
         self.hold.set()
         self.echo = False
         self._numbers = itertools.count(1)
-        self.server = Server(self._handle, context)
+        self.server: Server = Server(self._handle, context)
 
     def _handle(self, sock: socket.socket, _: Server) -> None:
         while request := read_request(sock):

@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('workflows', '0002_whole_workflows'),
+        ('workflows', '0004_breaker'),
     ]
 
     operations = [
