@@ -35,7 +35,7 @@ class Provider:
 
     def _handle(self, sock: socket.socket, _: Server) -> None:
         while request := read_request(sock):
-            head, _, body = request.partition(b"\r\n\r\n")
+            head, body = request.split(b"\r\n\r\n", 1)
             lines = head.decode().split("\r\n")
             headers = dict(line.split(": ", 1) for line in lines[1:])
             login = headers.get("Authorization", "")
