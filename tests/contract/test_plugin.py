@@ -51,6 +51,7 @@ def test_pip_installs_it_with_its_entry_points(installed: Path) -> None:
     text = (about / "entry_points.txt").read_text()
     assert "[automate.actions]" in text
     assert "high_water = automate_tides.trigger:HighWater" in text
+    assert "tide_gauge = automate_tides.scheme:TideGauge" in text
 
 
 def test_its_kinds_are_listed_and_a_workflow_with_them_runs(installed: Path) -> None:
@@ -62,7 +63,7 @@ def test_its_kinds_are_listed_and_a_workflow_with_them_runs(installed: Path) -> 
     done = python(*command, *config, str(PACKAGE / "check_tides.py"), **changes)
     assert done.returncode == 0, done.stdout
     # All of them: a test that was not collected would pass too.
-    assert re.search(r"\b3 passed\b", done.stdout), done.stdout
+    assert re.search(r"\b4 passed\b", done.stdout), done.stdout
 
 
 def test_without_the_package_its_kinds_are_unknown() -> None:

@@ -6,12 +6,15 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from django.test import Client
 from django.utils import timezone
 
 from runs.models import Firing, Run
 from runs.services import trigger_payload
 from runs.services.chores import all_chores
 from tests.runs.drains import drained
+from webhooks.lookup import find
+from webhooks.sending import Sender
 from workflows.actions.base import all_actions
 from workflows.models import Trigger
 from workflows.services import DocumentError, create_workflow, parse_document
@@ -46,6 +49,25 @@ def test_both_kinds_are_there() -> None:
     moments = upcoming(kind, {"first": FIRST}, now, 2)
     assert moments[0] == datetime(2026, 1, 1, 2, 10, tzinfo=UTC)
     assert moments[1] - moments[0] == timedelta(hours=12, minutes=25, seconds=14)
+
+
+@pytest.mark.django_db
+def test_the_scheme_is_there_and_proves_the_sender() -> None:
+    config = {"scheme": "tide_gauge"}
+    document = {**DOCUMENT, "triggers": [{"kind": "webhook", "config": config}]}
+    create_workflow(document, by=None)
+    entry = find(Trigger.objects.get().key)
+    assert entry is not None
+    url = f"/v1/webhooks/{entry.key}"
+    for secret, status in ((None, 202), ("wrong", 401)):
+        sender = Sender.for_trigger(entry, secret=secret)
+        delivery = sender.delivery(url, b"{}", event_id="r-1")
+        answer = Client().post(
+            url, b"{}", "application/json", headers=dict(delivery.headers)
+        )
+        assert answer.status_code == status
+    assert Run.objects.get().event_id == "r-1"
+    assert "x-gauge" not in Run.objects.get().headers
 
 
 def test_publishing_says_what_is_wrong() -> None:
