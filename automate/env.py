@@ -278,6 +278,13 @@ def is_set(name: str) -> bool:
     return bool(os.environ.get(name))
 
 
+def forget_empty(*names: str) -> None:
+    """Unset what is set to nothing, so that a file may set it."""
+    for name in names:
+        if not os.environ.get(name, "x").strip():
+            del os.environ[name]
+
+
 def load_file(path: Path) -> None:
     """Add what a `.env` file says and the environment does not."""
     if path.is_file():

@@ -212,13 +212,31 @@ API_STRANGER_RATE = env.rate("AUTOMATE_API_STRANGER_RATE")
 # --- security ---------------------------------------------------------------
 HTTPS = PUBLIC_URL.startswith("https://")
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
-SESSION_COOKIE_HTTPONLY = True
+# No script of ours reads either.
+SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
+# Lax, not Strict: links in mails and chats lead to pages that one is signed in to.
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
+if HTTPS:
+    # Browsers take these names from this host over HTTPS alone, so that no other host
+    # of the domain can set them (RFC 6265bis, 4.1.3.2).
+    SESSION_COOKIE_NAME = "__Host-sessionid"
+    CSRF_COOKIE_NAME = "__Host-csrftoken"
 SESSION_COOKIE_AGE = int(timedelta(hours=12).total_seconds())
 SECURE_HSTS_SECONDS = 31536000 if HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = False
-SECURE_SSL_REDIRECT = False  # the proxy's work: plain HTTP stays inside
-# Subdomains and preloading are the domain owner's decision, redirecting the proxy's.
-SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W008", "security.W021"]
+SECURE_SSL_REDIRECT = False
+SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
+SILENCED_SYSTEM_CHECKS = [
+    # HSTS for subdomains: it binds hosts that are not ours, some of which may not
+    # speak HTTPS. Their owner may add it at the proxy.
+    "security.W005",
+    # Redirecting to HTTPS: the proxy's work. Behind it, plain HTTP stays inside, and
+    # probes of /livez would be answered with a redirect.
+    "security.W008",
+    # HSTS preloading: an entry in browsers for the whole domain, years to undo; again
+    # the owner's.
+    "security.W021",
+]
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"

@@ -36,8 +36,14 @@ def main(arguments: list[str] | None = None) -> None:
     if options.probe:
         sys.exit(probe(options.port))
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "automate.settings")
-    application = preload()
     from django.conf import settings
+    from django.core.exceptions import ImproperlyConfigured
+
+    try:
+        application = preload()
+    except ImproperlyConfigured as error:
+        # It says what to do, as manage.py says it.
+        sys.exit(f"The settings are incomplete: {error}")
 
     # Not the default of newer Pythons, which would load everything per process.
     multiprocessing.set_start_method("fork", force=True)
