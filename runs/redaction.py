@@ -9,8 +9,11 @@ from uuid import UUID
 from django.db.models import Q
 
 from automate.lib.encryption import is_readable
+from automate.lib.given_secrets import given_secrets
+from automate.lib.payloads import PayloadStoreAway
 from automate.lib.redaction import Redactor
 from runs.addresses import hidden_parts, names_in
+from runs.engine.payload import UnreadablePayload, trigger_payload
 from runs.models import DeliveryAttempt, Run, RunLog, StepRun, WaitToken
 from workflows import expressions
 from workflows.actions.base import all_actions
@@ -122,8 +125,32 @@ def _references(config: Any, ids: frozenset[str]) -> Collection[tuple[str, ...]]
 
 
 def redactor_for(run: Run) -> Redactor:
-    """The redactor for what people read about this run; queries as above."""
-    return Redactor(hidden_from_readers(run))
+    """The redactor for what people read about this run.
+
+    Besides the above it hides what the event held under sensitive names. Queries as
+    above, one for each run above it, and what it takes to fetch a stored body: not
+    within a transaction.
+    """
+    hidden = hidden_from_readers(run)
+    above: Run | None = run
+    while above is not None:
+        hidden |= _given(above)
+        above = above.parent
+    return Redactor(hidden)
+
+
+_EVENT = frozenset({"body", "content_type", "query"})
+
+
+def _given(run: Run) -> frozenset[str]:
+    if run.get_deferred_fields() & _EVENT:
+        run.refresh_from_db(fields=_EVENT)
+    try:
+        payload = trigger_payload(run)
+    except (UnreadablePayload, PayloadStoreAway):
+        return frozenset()  # it is not shown either
+    query = run.query if is_readable(run.query) else None
+    return given_secrets([payload, query])
 
 
 def clean(row: Any, redactor: Redactor) -> Any:

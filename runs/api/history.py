@@ -16,9 +16,10 @@ from runs.api.base import RunView, visible_runs
 from runs.models import DeliveryAttempt, Run, RunLog, StepRun
 from runs.payloads import open_rows
 
-# What tells which secrets a run may use.
+# What tells which secrets a run may use, and which its event brought.
 NAMING = (
     "id", "root_run_id", "parent_id", "workflow__team_id", "version__definition",
+    "body", "content_type", "query",
 )  # fmt: skip
 
 

@@ -68,10 +68,10 @@ def full(run: Run, steps: Iterable[StepRun], request: Request) -> dict[str, Any]
 
     Several names for one thing serve clients that were written for other systems.
     """
-    shown = Shown(request, run)
-    shown.clean(run)
     steps = list(steps)
     open_rows([run, *steps])
+    shown = Shown(request, run)
+    shown.clean(run)
     readable = is_readable(run.body)
     payload = shown(trigger_payload(run) if readable else run.body)
     output = shown(run.output)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -32,8 +33,9 @@ class UsedSecret:
 class Supplies:
     """What the steps of one run may use besides its data, by name.
 
-    `hidden` are the values of all of it, also of what is inactive by now: whatever
-    one step was given, a receiver may have echoed into another step's input.
+    `hidden` are the values of all of it, also of what is inactive by now, and what the
+    event held under sensitive names: whatever one step was given, a receiver may have
+    echoed into another step's input.
     `breakers` are the rows of its connections, of those that have one.
     """
 
@@ -50,6 +52,13 @@ class Supplies:
         if self._redactor is None:
             self._redactor = Redactor(self.hidden)
         return self._redactor
+
+    def hide(self, values: Iterable[str]) -> None:
+        """Hide these too in what is said from now on."""
+        more = set(values) - self.hidden
+        if more:
+            self.hidden = self.hidden | more
+            self._redactor = None
 
 
 @dataclass(slots=True)

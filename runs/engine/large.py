@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from django.conf import settings
 
 from automate.lib.encryption import EncryptedField
+from automate.lib.given_secrets import given_secrets
 from automate.lib.payloads import (
     Elsewhere,
     PayloadMissing,
@@ -96,6 +97,7 @@ def bring(held: Held, node: Node) -> None:
         if isinstance(body, Unreadable):
             payload = payload.of(_got(body, "the run's body"))
         held.scope["trigger"].read(payload)
+        held.supplies.hide(given_secrets(held.scope["trigger"]))
 
 
 def read_file(held: Held, file: Any) -> bytes:

@@ -12,6 +12,7 @@ from django.db.models import Q
 from django.db.models.functions import Coalesce
 
 from automate.lib.encryption import is_readable, may_be_copied
+from automate.lib.given_secrets import given_secrets
 from automate.lib.rates import parse_rate
 from runs.addresses import hidden_parts
 from runs.engine import gathering, large
@@ -172,6 +173,7 @@ def supply(held: Iterable[Held]) -> None:
     for item in held:
         assert item.version is not None  # noqa: S101 - broken runs are not supplied
         item.supplies = Supplies()
+        item.supplies.hide(given_secrets(item.scope.get("trigger")))
         if item.version.urls:
             # A loop's items may be given what their parent's steps hand out.
             runs = filter(None, (item.run_id, item.run.parent_id))
