@@ -14,6 +14,7 @@ from runs.services import Accepted
 from webhooks.answers import Answer, Filtered, Reason, TurnedAway, key_reused
 from webhooks.arrival import Arrival
 from webhooks.gates import WANTED, bad_event, not_json, pass_through
+from webhooks.limiting import spend
 from webhooks.record import Rejected, keep_all
 
 MAX_EVENTS = 500
@@ -85,6 +86,9 @@ def _taken_apart(arrival: Arrival) -> list[Arrival]:
                 Code.BODY_TOO_LARGE,
                 f"The batch holds more than {MAX_EVENTS} events.",
             )
+        arrival.gate = "rate"
+        spend(arrival, max(len(texts), 1))
+        arrival.gate = "well_formed"
         return [
             arrival.member(text, f"[{number}]") for number, text in enumerate(texts)
         ]

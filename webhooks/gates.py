@@ -14,13 +14,11 @@ from typing import Any
 
 from django.conf import settings
 
-from automate.accounts import limits
 from automate.lib import signing
 from automate.lib.cloudevents import BadEvent
 from automate.lib.encryption import is_readable
 from automate.lib.errors import Code
 from automate.lib.jsonio import BadJSON, storable_text
-from automate.lib.rates import parse_rate
 from webhooks import schemes
 from webhooks.answers import (
     Answer,
@@ -34,6 +32,7 @@ from webhooks.answers import (
 from webhooks.arrival import Arrival
 from webhooks.body import BadBody, BodyReader
 from webhooks.contents import BadForm, UnknownFormat, check_body
+from webhooks.limiting import spend
 from webhooks.lookup import find
 from webhooks.secret_use import note_use
 from webhooks.seen import seen
@@ -181,28 +180,10 @@ def _inactive(message: str) -> TurnedAway:
 
 def rate(arrival: Arrival) -> None:
     """The trigger's rate limit is not used up; each event that gets here counts,
-    also one that is known already or filtered out."""
-    entry = arrival.entry
-    text = entry.config.get("rate_limit")
-    if not text:
-        return
-    try:
-        limit = parse_rate(text)
-    except ValueError as error:
-        logger.error("trigger %s: %s", entry.trigger_id, error)
-        raise unavailable("The trigger's rate limit cannot be read.") from None
-    arrival.standing = limits.take(f"trigger:{entry.trigger_id}", limit)
-    arrival.decisions["rate"] = f"{text}, {arrival.standing.remaining} left"
-    if not arrival.standing.allowed:
-        raise TurnedAway(
-            Reason.RATE_LIMITED,
-            429,
-            Code.RATE_LIMITED,
-            f"This webhook takes {text}; send the event again in "
-            f"{arrival.standing.wait} s.",
-            detail=f"More than {text}.",
-            counted=True,
-        )
+    also one that is known already or filtered out. Those of a batch are counted when
+    it has been taken apart."""
+    if arrival.entry.config.get("rate_limit") and arrival.mode != "batch":
+        spend(arrival, 1)
 
 
 def required_headers(arrival: Arrival) -> None:

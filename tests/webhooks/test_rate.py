@@ -198,3 +198,34 @@ def test_a_limit_that_cannot_be_read_is_our_fault(
 
     assert (answer.status_code, code_of(answer)) == (503, "UNAVAILABLE")
     assert "often" in caplog.text
+
+
+def batch(trigger: Trigger, *numbers: int) -> Any:
+    """CloudEvents of these numbers in one request."""
+    about = {"specversion": "1.0", "source": "/shop", "type": "order"}
+    events = [{**about, "id": str(number)} for number in numbers]
+    kind = "application/cloudevents-batch+json"
+    return post(trigger, events, content_type=kind)
+
+
+def test_each_event_of_a_batch_counts_and_all_or_none_are_taken() -> None:
+    trigger = make_trigger({"rate_limit": "5/h"})
+
+    answers = [batch(trigger, 1, 2, 3), batch(trigger, 4, 5, 6), batch(trigger, 7, 8)]
+
+    assert [answer.status_code for answer in answers] == [202, 429, 202]
+    remaining = [answer["RateLimit"].split(";")[1] for answer in answers]
+    assert remaining == ["r=2", "r=2", "r=0"]
+    assert "send the 3 events again" in told(answers[1])["error"]["message"]
+    assert Run.objects.count() == 5
+    assert post(trigger).status_code == 429
+
+
+def test_a_batch_of_more_than_the_limit_is_too_large_for_ever() -> None:
+    trigger = make_trigger({"rate_limit": "2/h"})
+
+    answer = batch(trigger, 1, 2, 3)
+
+    assert (answer.status_code, code_of(answer)) == (413, "BODY_TOO_LARGE")
+    assert not RateWindow.objects.exists()
+    assert InboundEvent.objects.get().reason == "too_large"
