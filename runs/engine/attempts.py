@@ -7,6 +7,7 @@ from typing import Any
 
 from automate.lib.jsonio import storable
 from automate.lib.redaction import Redactor
+from runs.engine.instances import fresh
 from runs.engine.versions import Node
 from runs.models import DeliveryAttempt, StepRun
 from runs.states import AttemptOutcome
@@ -15,7 +16,8 @@ from workflows.actions.outcomes import AttemptRecord
 
 def attempt_row(run_id: Any, number: int, record: AttemptRecord) -> DeliveryAttempt:
     """The row of an attempt, made storable; its step run is set when it is known."""
-    return DeliveryAttempt(
+    return fresh(
+        DeliveryAttempt,
         run_id=run_id,
         number=number,
         method=record.method[:10],

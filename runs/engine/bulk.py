@@ -74,30 +74,42 @@ def _statements(model: type[models.Model], names: Names) -> tuple[str, str]:
     return insertion, change
 
 
+@cache
+def _columns(
+    model: type[models.Model], names: Names
+) -> tuple[list[tuple[str, str]], list[tuple[str, EncryptedField]]]:
+    """(column, attribute) of those that JSON takes as they are, and the encrypted."""
+    plain, secret = [], []
+    for field in _fields(model, names):
+        if isinstance(field, EncryptedField):
+            secret.append((field.column, field))
+        else:
+            plain.append((field.column, field.attname))
+    return plain, secret
+
+
 def _json(rows: Sequence[models.Model], names: Names) -> str:
-    fields = _fields(type(rows[0]), names)
-    return json.dumps(
-        [
-            {
-                "pk": row.pk,
-                **{field.column: _plain(row, field) for field in fields},
-            }
-            for row in rows
-        ],
-        allow_nan=False,
-    )
+    """Values as JSON that PostgreSQL's input functions of their columns read."""
+    plain, secret = _columns(type(rows[0]), names)
+    data = []
+    for row in rows:
+        item: dict[str, Any] = {"pk": row.pk}
+        for column, attribute in plain:
+            item[column] = getattr(row, attribute)
+        for column, field in secret:
+            value = getattr(row, field.attname)
+            hidden = None if value is None else "\\x" + field.encrypted(value).hex()
+            item[column] = hidden
+        data.append(item)
+    return json.dumps(data, allow_nan=False, default=_text)
 
 
-def _plain(row: models.Model, field: models.Field[Any, Any]) -> Any:
-    """A value as JSON that PostgreSQL's input function of its column's type reads."""
-    value = getattr(row, field.attname)
-    if value is None:
-        return None
-    if isinstance(field, EncryptedField):
-        return "\\x" + field.encrypted(value).hex()
+def _text(value: Any) -> str:
     if isinstance(value, datetime):
         return value.isoformat()
-    return str(value) if isinstance(value, UUID) else value
+    if isinstance(value, UUID):
+        return str(value)
+    raise TypeError(f"{type(value).__name__} is no value of a column.")
 
 
 def _insert_postgresql(rows: Sequence[models.Model], names: Names) -> list[int]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -11,6 +10,7 @@ from automate.lib.jsonio import storable
 from automate.lib.payloads import get_ring
 from runs.engine.attempts import attempt_row
 from runs.engine.held import Held
+from runs.engine.instances import clone, fresh
 from runs.engine.loops import Births, Loop
 from runs.engine.versions import Compiled, Node
 from runs.models import DeliveryAttempt, RunLog, StepRun
@@ -57,13 +57,14 @@ class Rows:
         """The row of this step, copied or new, to be changed and written."""
         if node_id not in self.changed:
             row = self.rows.get(node_id)
-            row = self._new(node_id) if row is None else copy.copy(row)
+            row = self._new(node_id) if row is None else clone(row)
             self.rows[node_id] = self.changed[node_id] = row
         return self.changed[node_id]
 
     def _new(self, node_id: str) -> StepRun:
         generation = self.held.run.generation
-        return StepRun(
+        return fresh(
+            StepRun,
             run_id=self.held.run_id,
             node_id=node_id,
             kind=self.version.nodes[node_id].kind,
