@@ -13,7 +13,7 @@ from automate.lib.encryption import is_readable
 from automate.lib.redaction import Redactor
 from runs.models import IdempotencyKey, Run
 from runs.redaction import hidden_in
-from runs.services.explain import tells
+from runs.services.explain import counts_repeats, tells
 from runs.services.explained import Explanation, Finding, parts_of
 from runs.services.origin import at
 from webhooks.gates import GATES
@@ -74,7 +74,10 @@ def _passed(facts: Mapping[str, Any], saw: Mapping[str, Any]) -> Iterator[Findin
     if scheme == "none":
         yield Finding("signature", "None was asked for: the address is all it takes.")
     elif scheme:
-        yield Finding("signature", f"The sender proved itself by the scheme {scheme}.")
+        old = ", with the previous secret" if facts.get("signed_with") else ""
+        yield Finding(
+            "signature", f"The sender proved itself by the scheme {scheme}{old}."
+        )
     if "rate" in facts:
         yield Finding("rate", f"Within the trigger's rate limit: {facts['rate']}.")
     if "pattern" in facts:
@@ -109,6 +112,13 @@ def _known_until(run: Run) -> Iterator[Finding]:
         yield Finding(
             "idempotency", f"The same event again is known until {at(key.expires_at)}."
         )
+
+
+@counts_repeats
+def repeats(run_id: UUID) -> int:
+    """How often the event of this run came again."""
+    same = InboundEvent.objects.filter(first_run_id=run_id)
+    return same.filter(reason=Reason.DUPLICATE).count()
 
 
 def _again(run: Run) -> Iterator[Finding]:

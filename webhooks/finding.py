@@ -10,7 +10,7 @@ from uuid import UUID
 from django.db.models import Q, QuerySet
 
 from runs.models import Run
-from runs.services.explain import explain
+from runs.services.explain import READS, explain
 from runs.services.explained import Explanation
 from webhooks.explain import explain_event
 from webhooks.models import InboundEvent
@@ -57,11 +57,7 @@ def find(wanted: str, trigger: Trigger | None = None) -> Found:
 
 def runs_to_explain() -> QuerySet[Run]:
     """Runs with what an explanation reads."""
-    related = (
-        "workflow", "version", "trigger", "job", "root_run__version",
-        "root_run__trigger", "root_run__workflow",
-    )  # fmt: skip
-    return Run.objects.select_related(*related).defer("variables", "output")
+    return Run.objects.select_related(*READS).defer("variables", "output")
 
 
 def _run_rule(wanted: str) -> Q:

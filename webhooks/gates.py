@@ -128,6 +128,8 @@ def signature(arrival: Arrival) -> None:
             raise schemes.SignatureRejected("The trigger has no signing secret.")
         arrival.verified = scheme.verify(raw, options, secrets, arrival.now)
         note_use(entry, arrival.verified.secret, arrival.now)
+        if arrival.verified.secret:  # not the first, which is the current one
+            arrival.decisions["signed_with"] = "previous"
     except schemes.SignatureRejected as error:
         reason = Reason.EXPIRED if error.expired else Reason.BAD_SIGNATURE
         raise unauthorized(reason, error.reason) from None

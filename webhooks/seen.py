@@ -6,14 +6,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from automate.lib import jsonio
-from automate.lib.encryption import is_readable
 from automate.lib.payloads import PayloadStoreAway
 from automate.lib.redaction import REDACTED, Redactor
 from automate.lib.shorten import shorten
 from runs.engine.payload import UnreadablePayload, readable, trigger_payload
 from runs.models import Run
-from runs.redaction import hidden_in
-from webhooks.models import InboundEvent
 from workflows import expressions
 from workflows.expressions.errors import member_text
 
@@ -68,18 +65,6 @@ def saw_of_run(run: Run) -> dict[str, Any]:
     }
     variables = run.version.definition.get("variables") or {}
     return dict(seen(source, {"trigger": trigger, "variables": variables})["values"])
-
-
-def shown_facts(event: InboundEvent) -> Any:
-    """What was kept of the event, without the values of its workflow's secrets.
-
-    Two queries, and two where the workflow names any.
-    """
-    if not is_readable(event.facts) or event.trigger is None:
-        return event.facts
-    version = event.trigger.workflow.published_id
-    hidden = hidden_in([version]) if version else ()
-    return Redactor(hidden).data(event.facts)
 
 
 def _expression(path: Sequence[str]) -> str:

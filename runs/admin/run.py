@@ -40,14 +40,23 @@ from runs.admin.run_page import build
 from runs.admin.run_redrive import RunRedrive
 from runs.admin.run_start import RunStart
 from runs.admin.run_verbs import RunVerbs
+from runs.admin.run_why import RunWhy
 from runs.admin.try_step import TryStep
 from runs.models import Run
+from runs.services.explain import repeats_of
 from runs.states import RunStatus
 from workflows.models import Workflow
 
 
 class RunAdmin(
-    RunAnswers, RunRedrive, CampaignStart, TryStep, RunVerbs, RunStart, ReadOnlyAdmin
+    RunAnswers,
+    RunRedrive,
+    CampaignStart,
+    TryStep,
+    RunWhy,
+    RunVerbs,
+    RunStart,
+    ReadOnlyAdmin,
 ):
     """Runs, newest first; read only but for the verbs."""
 
@@ -114,6 +123,7 @@ class RunAdmin(
             "opts": self.opts,
             "run": run,
             "page": build(run, request.user),
+            "repeats": repeats_of(run),
             "advice": advice_on(run, self.get_queryset(request)) if broken else None,
             "may_redrive": final and self.has_redrive_permission(request),
             "may_redrive_failed": broken and self.has_redrive_permission(request),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from uuid import UUID
 
 from runs.models import Run
 from runs.redaction import redactor_for
@@ -11,13 +12,33 @@ from runs.services.origin import origin
 from runs.services.standing import not_run, standing, steps_of
 
 Teller = Callable[[Run], Iterable[Finding]]
+# The related rows that an explanation reads; the event's body besides.
+READS = (
+    "workflow", "version", "trigger", "job", "root_run__version", "root_run__trigger",
+    "root_run__workflow",
+)  # fmt: skip
+Counter = Callable[[UUID], int]
 _tellers: list[Teller] = []
+_counters: list[Counter] = []
 
 
 def tells(teller: Teller) -> Teller:
     """Register who knows more about how a run's event was let in (the edge does)."""
     _tellers.append(teller)
     return teller
+
+
+def counts_repeats(counter: Counter) -> Counter:
+    """Register who counts how often a run's event came again."""
+    _counters.append(counter)
+    return counter
+
+
+def repeats_of(run: Run) -> int:
+    """How often its event came again; no query unless the event has an identity."""
+    if not (run.event_id or run.decisions) or run.replay_of_id is not None:
+        return 0
+    return sum(count(run.pk) for count in _counters)
 
 
 def explain(run: Run) -> Explanation:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.contrib import admin
 from django.db.models import Q, QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 
 from automate.accounts.admin.base import ReadOnlyAdmin
-from automate.accounts.admin.html import NOTHING, block, link, pill, pretty, when
+from automate.accounts.admin.html import NOTHING, link, pill, when
 from automate.accounts.models import User
 from automate.accounts.visibility import visible_to
 from runs.admin.history import id_rule, run_link
+from webhooks.explain import explain_event
 from webhooks.models import InboundEvent
-from webhooks.seen import shown_facts
 
 QUIET = (InboundEvent.Reason.DUPLICATE, InboundEvent.Reason.FILTERED)
 
@@ -33,7 +35,7 @@ class InboundEventAdmin(ReadOnlyAdmin):
     ordering = ("-id",)
     sortable_by = ()
     fields = (
-        "at", "reason_pill", "gate", "status", "detail", "saw", "trigger_link",
+        "at", "reason_pill", "gate", "status", "detail", "trigger_link",
         "workflow", "event_id", "first_run", "source_ip", "size", "count", "minute",
     )  # fmt: skip
 
@@ -45,6 +47,19 @@ class InboundEventAdmin(ReadOnlyAdmin):
             return rows
         mine = visible_to(user, "trigger__workflow__")
         return rows.filter(mine, trigger__isnull=False)
+
+    def render_change_form(
+        self,
+        request: HttpRequest,
+        context: dict[str, Any],
+        *args: Any,
+        **kwargs: Any,
+    ) -> HttpResponse:
+        """The event's page, with what each gate decided."""
+        event = kwargs.get("obj")
+        if isinstance(event, InboundEvent):
+            context["explanation"] = explain_event(event)
+        return super().render_change_form(request, context, *args, **kwargs)
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[InboundEvent], search_term: str
@@ -65,11 +80,6 @@ class InboundEventAdmin(ReadOnlyAdmin):
         """The reason; duplicates and filtered events are nothing to worry about."""
         kind = "queued" if event.reason in QUIET else "failed"
         return pill(kind, event.get_reason_display())
-
-    @admin.display(description="what was seen")
-    def saw(self, event: InboundEvent) -> str:
-        """What the gates decided by and saw, without the workflow's secrets."""
-        return block(pretty(shown_facts(event))) if event.facts else NOTHING
 
     @admin.display(description="trigger")
     def trigger_link(self, event: InboundEvent) -> str:
