@@ -95,9 +95,9 @@ def _known(facts: Mapping[str, Any]) -> str:
         return "The trigger takes every event as a new one."
     if missing:
         return f"It has no id (by {by}), so it is a new one."
-    return (
-        f"New by {KNOWN_BY.get(by, by)}; the key's hash begins with {facts.get('key')}."
-    )
+    key = facts.get("key")
+    digits = f"; the key's hash begins with {key}" if key else ""
+    return f"New by {KNOWN_BY.get(by, by)}{digits}."
 
 
 def _known_until(run: Run) -> Iterator[Finding]:

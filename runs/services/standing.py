@@ -161,7 +161,7 @@ def not_run(run: Run, steps: Sequence[StepRun]) -> Iterator[Finding]:
         elif step.status == StepStatus.CANCELLED:
             yield Finding(step.node_id, "Cancelled while it waited: the run ended.")
         elif step.status == StepStatus.SKIPPED:
-            yield Finding(step.node_id, _skipped(step.node_id, graph, states))
+            yield Finding(step.node_id, _skipped(run, step.node_id, graph, states))
 
 
 def _graph(run: Run) -> Graph | None:
@@ -174,11 +174,13 @@ def _graph(run: Run) -> Graph | None:
     return version.graph
 
 
-def _skipped(node: str, graph: Graph | None, states: Mapping[str, StepState]) -> str:
+def _skipped(
+    run: Run, node: str, graph: Graph | None, states: Mapping[str, StepState]
+) -> str:
     edges = graph.incoming.get(node) if graph else None
     if graph is None or edges is None:
         return "Skipped."
-    if not edges:
+    if not edges and run.start:
         return "Skipped: its trigger starts other steps."
     reasons = [_untaken(graph, edge, states.get(edge.source)) for edge in edges]
     told = [reason for reason in reasons if reason]

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.db import connection
+from django.utils import timezone
 
 from runs.models import Run
 from runs.services.store import key_hash
-from tests.webhooks.makers import make_trigger, post, send, told
+from tests.webhooks.makers import SECRET, make_trigger, post, send, told
 from webhooks.models import InboundEvent
 from webhooks.seen import MOST_PATHS, seen
 
@@ -140,6 +142,17 @@ class TestKept:
     ) -> None:
         post(make_trigger(config), {"a": 1}, **headers)
         assert (Run.objects.get().decisions or {})["by"] == by
+
+    def test_a_run_keeps_that_the_previous_secret_proved_it(self) -> None:
+        trigger = make_trigger(
+            {"scheme": "github"},
+            previous_secret="before",
+            previous_secret_expires_at=timezone.now() + timedelta(hours=1),
+        )
+        for secret in ("before", SECRET):
+            send(trigger, secret=secret)
+        decisions = [run.decisions or {} for run in Run.objects.order_by("id")]
+        assert [item.get("signed_with") for item in decisions] == ["previous", None]
 
     def test_a_run_keeps_what_was_left_of_a_rate_limit(self) -> None:
         post(make_trigger({"rate_limit": "5/m"}))
