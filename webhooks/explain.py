@@ -16,7 +16,7 @@ from runs.redaction import hidden_in
 from runs.services.explain import counts_repeats, tells
 from runs.services.explained import Explanation, Finding, parts_of
 from runs.services.origin import at
-from webhooks.gates import GATES
+from webhooks.gates import GATES, WANTED
 from webhooks.models import InboundEvent
 from webhooks.seen import saw_of_run
 from workflows.models import Trigger
@@ -177,7 +177,7 @@ def _subject(event: InboundEvent) -> str:
 def _gates(
     event: InboundEvent, gate: str, facts: Mapping[str, Any]
 ) -> Iterator[Finding]:
-    names = [item.__name__ for item in GATES]
+    names = [item.__name__ for item in (*GATES, *WANTED)]
     before = names[: names.index(gate)] if gate in names else names if gate else []
     told = {item.by: item for item in _passed(facts, {})}
     for name in before:

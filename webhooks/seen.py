@@ -6,10 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from automate.lib import jsonio
-from automate.lib.payloads import PayloadStoreAway
+from automate.lib.payloads import PayloadStoreAway, opened
 from automate.lib.redaction import REDACTED, Redactor
 from automate.lib.shorten import shorten
-from runs.engine.payload import UnreadablePayload, readable, trigger_payload
+from runs.engine.payload import UnreadablePayload, trigger_scope
 from runs.models import Run
 from workflows import expressions
 from workflows.expressions.errors import member_text
@@ -53,16 +53,10 @@ def saw_of_run(run: Run) -> dict[str, Any]:
     if source is None:
         return {}
     try:
-        payload = trigger_payload(run)
-        headers, query = readable(run.headers, "headers"), readable(run.query, "query")
+        run.body = opened(run.body)
+        trigger = {**trigger_scope(run), "id": run.event_id}
     except (UnreadablePayload, PayloadStoreAway):
         return {}
-    trigger = {
-        "payload": payload,
-        "headers": headers,
-        "query": query,
-        "id": run.event_id,
-    }
     variables = run.version.definition.get("variables") or {}
     return dict(seen(source, {"trigger": trigger, "variables": variables})["values"])
 

@@ -85,6 +85,17 @@ class TestWhyItRan:
         trigger.save()
         assert by(why(), "condition").why == "It held: trigger.payload.total > 100"
 
+    def test_a_condition_over_the_attributes_of_a_cloud_event(self) -> None:
+        trigger = make_trigger({"condition": "trigger.event.source == '/shop'"})
+        event: dict[str, Any] = {
+            "ce_specversion": "1.0",
+            "ce_id": "1",
+            "ce_source": "/shop",
+            "ce_type": "order",
+        }
+        post(trigger, {"total": 1}, **event)
+        assert by(why(), "condition").saw == {"trigger.event.source": "/shop"}
+
     def test_what_came_again_is_counted(self) -> None:
         trigger = make_trigger()
         for body in (b"{}", b"{}", b"{}", b"[]"):
