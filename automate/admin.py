@@ -60,7 +60,8 @@ class AutomateSite(SignInSite):
     def _overview(self, request: HttpRequest) -> dict[str, Any]:
         changes: list[AuditEntry] = []
         if request.user.has_perm("accounts.view_auditentry"):
-            entries = AuditEntry.objects.select_related("user", "api_key")
+            seen = self._registry[AuditEntry].get_queryset(request)
+            entries = seen.select_related("user", "api_key")
             changes = list(entries[:10])
         return {
             "next_steps": next_steps.of(request.user),

@@ -7,9 +7,12 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from django.contrib.auth.models import AnonymousUser
 from django.http import QueryDict
 from django.utils import timezone
 
+from automate.accounts.admin.scope import visible
+from automate.accounts.models import User
 from runs.admin.history import id_rule
 from runs.admin.run_filters import BROKEN
 from runs.models import Run
@@ -26,10 +29,13 @@ class Untranslatable(ValueError):
     """This filter of the list is none that a campaign knows; says why."""
 
 
-def wanted_of(shown: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
+def wanted_of(
+    shown: Mapping[str, Any], user: User | AnonymousUser
+) -> tuple[dict[str, Any], list[str]]:
     """A campaign's filter from the list's parameters, and what it cannot express.
 
-    With a problem the filter is not to be used: it would mean more than the list.
+    What this person does not see is not there: no name is told. With a problem the
+    filter is not to be used: it would mean more than the list.
     """
     wanted: dict[str, Any] = {}
     problems: list[str] = []
@@ -39,7 +45,7 @@ def wanted_of(shown: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
         if name in LOOKS or not value:
             continue
         try:
-            _merge(wanted, _known(name)(str(value)))
+            _merge(wanted, _known(name)(str(value), user))
         except Untranslatable as error:
             problems.append(str(error))
     if days:
@@ -55,7 +61,11 @@ def parameters(query: QueryDict) -> dict[str, str]:
     return {name: str(query[name]) for name in query}
 
 
-def _known(name: str) -> Callable[[str], dict[str, Any]]:
+Person = User | AnonymousUser
+Rule = Callable[[str, Person], dict[str, Any]]
+
+
+def _known(name: str) -> Rule:
     if name not in _RULES:
         raise Untranslatable(f"The filter “{name}” cannot be taken over.")
     return _RULES[name]
@@ -68,7 +78,7 @@ def _merge(wanted: dict[str, Any], more: Mapping[str, Any]) -> None:
         wanted[name] = value
 
 
-def _status(value: str) -> dict[str, Any]:
+def _status(value: str, _user: Person) -> dict[str, Any]:
     if value == BROKEN:
         return {"status": [str(RunStatus.FAILED), str(RunStatus.DEAD_LETTER)]}
     if value in REDRIVABLE:
@@ -79,33 +89,36 @@ def _status(value: str) -> dict[str, Any]:
     )
 
 
-def _workflow(value: str) -> dict[str, Any]:
-    row = Workflow.objects.filter(pk=_uuid(value)).first()
+def _workflow(value: str, user: Person) -> dict[str, Any]:
+    seen = visible(Workflow.objects.all(), user)
+    row = seen.filter(pk=_uuid(value)).first()
     if row is None:
         raise Untranslatable("There is no such workflow.")
     return {"workflow": row.slug}
 
 
-def _version(value: str) -> dict[str, Any]:
-    row = WorkflowVersion.objects.filter(pk=_uuid(value)).select_related("workflow")
-    version = row.first()
+def _version(value: str, user: Person) -> dict[str, Any]:
+    seen = visible(WorkflowVersion.objects.all(), user, "workflow__team")
+    rows = seen.filter(pk=_uuid(value)).select_related("workflow")
+    version = rows.first()
     if version is None:
         raise Untranslatable("There is no such version.")
     return {"workflow": version.workflow.slug, "version": version.number}
 
 
-def _redriven(value: str) -> dict[str, Any]:
+def _redriven(value: str, _user: Person) -> dict[str, Any]:
     if value == "no":
         return {}
     raise Untranslatable("What was redriven once is not redriven again by a campaign.")
 
 
-def _search(value: str) -> dict[str, Any]:
+def _search(value: str, user: Person) -> dict[str, Any]:
     """The search box finds by several things; a campaign wants to know by which."""
     term = value.strip()
-    if Workflow.objects.filter(slug=term).exists():
+    if visible(Workflow.objects.all(), user).filter(slug=term).exists():
         return {"workflow": term}
-    if Run.objects.filter(error_fingerprint=term).exists():
+    runs = visible(Run.objects.all(), user, "workflow__team")
+    if runs.filter(error_fingerprint=term).exists():
         return {"error_fingerprint": term}
     if id_rule(term) is None:
         return {"event_id": term}
@@ -142,13 +155,13 @@ def _uuid(value: str) -> UUID:
         raise Untranslatable(f"“{value}” is no id.") from None
 
 
-_RULES: Mapping[str, Callable[[str], dict[str, Any]]] = {
+_RULES: Mapping[str, Rule] = {
     "status": _status,
     "workflow__id__exact": _workflow,
     "version__id__exact": _version,
-    "trigger__id__exact": lambda value: {"trigger": str(_uuid(value))},
-    "parent": lambda value: {"parent": str(_uuid(value))},
-    "error_fingerprint": lambda value: {"error_fingerprint": value},
+    "trigger__id__exact": lambda value, _user: {"trigger": str(_uuid(value))},
+    "parent": lambda value, _user: {"parent": str(_uuid(value))},
+    "error_fingerprint": lambda value, _user: {"error_fingerprint": value},
     "redriven": _redriven,
     "q": _search,
 }

@@ -123,7 +123,7 @@ class CampaignStart(_Base):
         ):
             raise PermissionDenied
         by: Any = request.user
-        wanted, problems = wanted_of(parameters(request.GET))
+        wanted, problems = wanted_of(parameters(request.GET), request.user)
         posted = request.POST if request.method == "POST" else None
         form = CampaignForm(wanted, posted)
         if posted is not None and not problems and form.is_valid():

@@ -9,7 +9,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.html import format_html
@@ -18,6 +18,7 @@ from automate.accounts import audit
 from automate.accounts.admin.base import AuditedAdmin
 from automate.accounts.admin.html import code, pill, when
 from automate.accounts.models import ApiKey, Scope, User
+from automate.accounts.visibility import governed_people
 
 # A key does no more than its maker may do; `admin` is for superusers to give.
 NEEDED = {
@@ -71,9 +72,17 @@ class ApiKeyAdmin(AuditedAdmin):
     actions = ("revoke",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[ApiKey]:
-        """All keys for superusers, their own for everybody else."""
+        """One's own; for who changes people theirs too, for superusers all."""
         rows = super().get_queryset(request)
-        return rows if request.user.is_superuser else rows.filter(user=request.user)
+        user = request.user
+        if not isinstance(user, User):
+            return rows.none()
+        if user.is_superuser:
+            return rows
+        if not user.has_perm("accounts.change_user"):
+            return rows.filter(user=user)
+        theirs = User.objects.filter(governed_people(user))
+        return rows.filter(Q(user=user) | Q(user__in=theirs))
 
     def get_form(
         self,

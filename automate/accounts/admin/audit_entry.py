@@ -8,13 +8,15 @@ from typing import Any
 
 from django.apps import apps
 from django.contrib import admin
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
 from django.utils.html import format_html
 
 from automate.accounts.admin.base import ReadOnlyAdmin
 from automate.accounts.admin.html import block, pretty, when
-from automate.accounts.models import AuditEntry
+from automate.accounts.models import AuditEntry, User
+from automate.accounts.visibility import seen_entries
 
 OURS = ("accounts", "auth", "workflows", "runs", "webhooks")
 
@@ -40,7 +42,7 @@ class TypeFilter(admin.SimpleListFilter):
 
 
 class AuditEntryAdmin(ReadOnlyAdmin):
-    """Entries, newest first; read only for everybody."""
+    """Entries, newest first, that one may see; read only for everybody."""
 
     list_display = ("moment", "who", "action", "target", "summary")
     list_display_links = ("moment",)
@@ -51,6 +53,13 @@ class AuditEntryAdmin(ReadOnlyAdmin):
     date_hierarchy = "at"
     sortable_by = ("moment",)
     fields = ("at", "who", "action", "target", "object_type", "object_id", "detail")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[AuditEntry]:
+        """One's own acts, and what was done to one's teams' objects."""
+        rows: QuerySet[AuditEntry] = super().get_queryset(request)
+        if not isinstance(request.user, User):
+            return rows.none()
+        return rows.filter(seen_entries(request.user))
 
     moment = when("at", "at", sortable=True)
 

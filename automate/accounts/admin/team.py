@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.contrib import admin
 from django.db.models import Count, QuerySet
 from django.http import HttpRequest
@@ -20,9 +22,23 @@ class TeamAdmin(AuditedAdmin):
     fields = ("name", "slug")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Team]:
-        """Teams with the number of their members."""
+        """One's own teams, for superusers all, with the number of their members."""
         rows: QuerySet[Team] = super().get_queryset(request)
+        if not request.user.is_superuser:
+            rows = rows.filter(pk__in=request.user.teams.values("pk"))  # type: ignore[union-attr]
         return rows.annotate(people=Count("members"))
+
+    def save_model(
+        self,
+        request: HttpRequest,
+        obj: Team,
+        form: Any,
+        change: bool,  # noqa: FBT001
+    ) -> None:
+        """Who makes a team without seeing all of them is its first member."""
+        super().save_model(request, obj, form, change)
+        if not (change or request.user.is_superuser):
+            request.user.teams.add(obj)  # type: ignore[union-attr]
 
     created = when("created_at", "created", sortable=True)
 

@@ -8,58 +8,23 @@ from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin, messages
 from django.contrib.auth import admin as auth_admin
-from django.contrib.auth import forms as auth_forms
-from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from automate.accounts.admin.base import AuditedAdmin
+from automate.accounts.admin.base import AuditedAdmin, RelatedFilter
 from automate.accounts.admin.html import when
+from automate.accounts.admin.user_form import UserAddForm, UserChangeForm, roles_from
 from automate.accounts.models import User
 from automate.accounts.sign_in import second_factor
+from automate.accounts.visibility import governs, seen_people
 
 if TYPE_CHECKING:
     _UserAdmin = object  # typed for AbstractUser, which ours is not
-    _CreationForm = auth_forms.AdminUserCreationForm
-    _ChangeForm = auth_forms.UserChangeForm[User]
 else:
     _UserAdmin = auth_admin.UserAdmin
-    _CreationForm = auth_forms.AdminUserCreationForm
-    _ChangeForm = auth_forms.UserChangeForm
 
+# What only superusers give: others could give themselves everything.
 RIGHTS = ("is_superuser", "groups", "user_permissions")
-
-
-class OneAddress:
-    """A form whose address nobody else has, whatever its case."""
-
-    instance: User
-    cleaned_data: dict[str, Any]
-
-    def clean_email(self) -> str:
-        """The address. Raises ValidationError when it is another person's."""
-        email = User.objects.normalize_email(self.cleaned_data["email"])
-        others = User.objects.filter(email__iexact=email).exclude(pk=self.instance.pk)
-        if others.exists():
-            raise ValidationError("Somebody signs in with this address already.")
-        return email
-
-
-class UserAddForm(OneAddress, _CreationForm):
-    """A new person: address, name and password."""
-
-    class Meta:
-        model = User
-        fields = ("email", "name")
-
-
-class UserChangeForm(OneAddress, _ChangeForm):
-    """A person, without their password."""
-
-    class Meta:
-        model = User
-        fields = "__all__"
-        field_classes: dict[str, Any] = {}  # noqa: RUF012
 
 
 class UserAdmin(AuditedAdmin, _UserAdmin):
@@ -70,30 +35,31 @@ class UserAdmin(AuditedAdmin, _UserAdmin):
     unaudited = ("password", "password1", "password2")
     ordering = ("email",)
     list_display = (
-        "email",
-        "name",
-        "is_active",
-        "is_staff",
-        "is_superuser",
-        "seen",
-        "second",
-    )
-    list_filter = ("is_active", "is_staff", "is_superuser", "groups", "teams")
+        "email", "name", "is_active", "is_staff", "is_superuser", "seen", "second",
+    )  # fmt: skip
+    list_filter = (
+        "is_active", "is_staff", "is_superuser", "groups", ("teams", RelatedFilter),
+    )  # fmt: skip
     search_fields = ("email", "name")
     filter_horizontal = ("groups", "user_permissions", "teams")
     readonly_fields = ("last_login", "date_joined", "second_factor_since")
     actions = ("reset_second_factor",)
     fieldsets = (
-        (None, {"fields": ("email", "name", "password", "teams")}),
+        (None, {"fields": ("email", "name", "password", "role", "teams")}),
         ("Rights", {"fields": ("is_active", "is_staff", *RIGHTS)}),
         ("Times", {"fields": ("last_login", "date_joined", "second_factor_since")}),
     )
     add_fieldsets = (
         (
             None,
-            {"fields": ("email", "name", "usable_password", "password1", "password2")},
+            {
+                "fields": (
+                    "email", "name", "role", "teams", "usable_password", "password1",
+                    "password2",
+                )
+            },
         ),
-    )
+    )  # fmt: skip
 
     seen = when("last_login", "last login", sortable=True)
     second = when("second_factor_since", "second factor since", sortable=True)
@@ -113,21 +79,66 @@ class UserAdmin(AuditedAdmin, _UserAdmin):
             request, f"{done} second factor(s) turned off.", messages.SUCCESS
         )
 
-    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        """Only superusers give rights: others could give themselves all of them."""
-        if request.user.is_superuser:
-            return self.readonly_fields
-        return (*self.readonly_fields, "is_staff", *RIGHTS, "teams")
+    def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
+        """The people of one's teams and those of no team; for superusers all."""
+        rows: QuerySet[User] = super().get_queryset(request)
+        user = request.user
+        return rows.filter(seen_people(user)) if isinstance(user, User) else rows.none()
+
+    def get_form(
+        self,
+        request: HttpRequest,
+        obj: Any = None,
+        change: bool = False,  # noqa: FBT001, FBT002 - Django's signature
+        **kwargs: Any,
+    ) -> Any:
+        """The form with the roles that this person may give."""
+        form: Any = super().get_form(request, obj, change=change, **kwargs)
+        user = request.user
+        offered = roles_from(user) if isinstance(user, User) else []
+        return type(form.__name__, (form,), {"offered": offered})
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        """Without what only superusers give; of who may not be changed, without teams,
+        which may be others'."""
+        sets = super().get_fieldsets(request, obj)
+        gone: set[str] = set() if request.user.is_superuser else set(RIGHTS)
+        if obj is not None and not self.has_change_permission(request, obj):
+            gone |= {"password", "teams"}
+        return [
+            (
+                name,
+                {**how, "fields": [one for one in how["fields"] if one not in gone]},
+            )
+            for name, how in sets
+        ]
+
+    def formfield_for_manytomany(
+        self, db_field: Any, request: HttpRequest, **kwargs: Any
+    ) -> Any:
+        """Teams to choose from are one's own."""
+        if db_field.name == "teams" and not request.user.is_superuser:
+            kwargs["queryset"] = request.user.teams.all()  # type: ignore[union-attr]
+        return super().formfield_for_manytomany(db_field, request, **kwargs)
+
+    def save_related(
+        self,
+        request: HttpRequest,
+        form: Any,
+        formsets: Any,
+        change: bool,  # noqa: FBT001
+    ) -> None:
+        """Teams and groups, then the group of the role."""
+        super().save_related(request, form, formsets, change)
+        form.give_role()
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Only superusers change superusers: a new password would be their rights."""
+        """Nobody changes who has more rights or teams: a password would be theirs."""
         allowed = super().has_change_permission(request, obj)
-        return allowed and (request.user.is_superuser or not _is_super(obj))
+        if not allowed or obj is None:
+            return allowed
+        return isinstance(request.user, User) and governs(request.user, obj)
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Accounts are switched off, so that history keeps its names."""
         return False
-
-
-def _is_super(user: Any) -> bool:
-    return isinstance(user, User) and user.is_superuser

@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.db import models
 
 from automate.accounts.models.api_key import ApiKey
+from automate.accounts.models.team import Team
 from automate.accounts.models.user import User
 
 
@@ -23,6 +24,12 @@ class AuditEntry(models.Model):
     object_id = models.CharField(max_length=64, blank=True)
     object_name = models.CharField(max_length=200, blank=True)
     changes = models.JSONField(default=dict, blank=True)
+    # Who may read it: the team that the object belonged to then, or everybody because
+    # it belonged to none. Neither for people and keys, and for entries before 0.2.
+    team = models.ForeignKey(
+        Team, models.SET_NULL, null=True, blank=True, related_name="+"
+    )
+    is_shared = models.BooleanField(default=False, db_default=False)
 
     class Meta:
         verbose_name_plural = "audit entries"

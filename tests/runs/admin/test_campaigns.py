@@ -21,6 +21,7 @@ from tests.makers import make_run
 
 pytestmark = pytest.mark.django_db
 LIST = "admin:runs_run_changelist"
+CHIEF = User(is_superuser=True)
 RIGHTS = ("runs.view_run", "runs.redrive_run")
 FORM = {
     "start": "failed", "version": "pinned", "rate": "5", "check_after": "20",
@@ -76,7 +77,7 @@ class TestWhatIsMeant:
             "redriven": "no",
             "p": "2",
         }
-        assert wanted_of(shown) == (
+        assert wanted_of(shown, CHIEF) == (
             {
                 "status": ["failed", "dead_letter"],
                 "workflow": "orders",
@@ -86,7 +87,7 @@ class TestWhatIsMeant:
             [],
         )
         number = {"workflow": "orders", "version": 1}
-        assert wanted_of({"version__id__exact": str(version.pk)}) == (number, [])
+        assert wanted_of({"version__id__exact": str(version.pk)}, CHIEF) == (number, [])
 
     @pytest.mark.parametrize(
         ("given", "first", "last"),
@@ -100,16 +101,16 @@ class TestWhatIsMeant:
         self, given: dict[str, int], first: str, last: str
     ) -> None:
         shown = {f"created_at__{part}": str(value) for part, value in given.items()}
-        wanted, problems = wanted_of(shown)
+        wanted, problems = wanted_of(shown, CHIEF)
         assert problems == []
         assert f"{wanted['created_after']:%Y-%m-%d}" == first
         assert f"{wanted['created_before']:%Y-%m-%d}" == last
 
     def test_the_search_is_by_what_it_finds(self) -> None:
         broken_run(flow("orders"), error_fingerprint="f00d")
-        assert wanted_of({"q": "orders"}) == ({"workflow": "orders"}, [])
-        assert wanted_of({"q": " f00d "}) == ({"error_fingerprint": "f00d"}, [])
-        assert wanted_of({"q": "delivery-7"}) == ({"event_id": "delivery-7"}, [])
+        assert wanted_of({"q": "orders"}, CHIEF) == ({"workflow": "orders"}, [])
+        assert wanted_of({"q": " f00d "}, CHIEF) == ({"error_fingerprint": "f00d"}, [])
+        assert wanted_of({"q": "delivery-7"}, CHIEF) == ({"event_id": "delivery-7"}, [])
 
     @pytest.mark.parametrize(
         "shown",
@@ -135,17 +136,37 @@ class TestWhatIsMeant:
     ) -> None:
         """To leave the filter out would redrive more than was looked at."""
         broken_run(flow())
-        _, problems = wanted_of(shown)
+        _, problems = wanted_of(shown, CHIEF)
         assert len(problems) == 1
         client = signed_in(boss())
         assert problems[0] in html.unescape(text(client.get(start_page(**shown))))
         client.post(start_page(**shown), FORM)
         assert not Campaign.objects.exists()
 
+    def test_another_team_s_names_are_not_there(self) -> None:
+        """Neither told nor confirmed to who knows or guesses an id or a slug."""
+        team = Team.objects.create(name="Sales", slug="sales")
+        workflow = flow(team=team)
+        broken_run(workflow, error_fingerprint="f00d")
+        other = operator(*RIGHTS)
+        for name, pk in (
+            ("workflow__id__exact", str(workflow.pk)),
+            ("version__id__exact", str(workflow.published_id)),
+        ):
+            wanted, problems = wanted_of({name: pk}, other)
+            assert wanted == {}
+            assert problems[0].startswith("There is no such ")
+            page = signed_in(other).get(
+                reverse("admin:runs_run_redrive_all"), {name: pk}
+            )
+            assert "orders" not in page.content.decode()
+        for term in ("orders", "f00d"):
+            assert wanted_of({"q": term}, other) == ({"event_id": term}, [])
+
     def test_two_filters_that_differ_are_told(self) -> None:
         first, _ = flow("a"), flow("b")
         shown = {"workflow__id__exact": str(first.pk), "q": "b"}
-        assert wanted_of(shown)[1] == ["Two filters on workflow differ."]
+        assert wanted_of(shown, CHIEF)[1] == ["Two filters on workflow differ."]
 
     def test_a_filter_reads_as_words(self) -> None:
         words = dict(in_words({"workflow": "orders", "error_fingerprint": "f00d"}))

@@ -123,10 +123,11 @@ def test_nobody_gives_themselves_rights() -> None:
         "is_staff": "on",
         "is_superuser": "on",
         "groups": [group.pk],
-        "teams": [team.pk],
     }
-    response = signed_in(user).post(address("user", "change", user.pk), data)
-    assert response.status_code == 302
+    client, page = signed_in(user), address("user", "change", user.pk)
+    for more in ({"teams": [team.pk]}, {"role": "Administrator"}, {"role": "Viewer"}):
+        assert client.post(page, {**data, **more}).status_code == 200
+    assert client.post(page, data).status_code == 302
     user.refresh_from_db()
     assert user.name == "Me"
     assert not user.is_superuser
