@@ -6,6 +6,7 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.db.models import QuerySet
+from django.db.models.functions import Lower
 from django.http import HttpRequest
 
 from automate.accounts.admin.base import ReadOnlyAdmin
@@ -13,6 +14,7 @@ from automate.accounts.admin.html import when
 from automate.accounts.models import User
 from automate.accounts.sign_in import failures
 from automate.accounts.sign_in.limits import COOL_OFF
+from automate.accounts.visibility import seen_people
 
 
 class FailedSignInAdmin(ReadOnlyAdmin):
@@ -28,6 +30,19 @@ class FailedSignInAdmin(ReadOnlyAdmin):
     actions = ("unlock_account", "unlock_address")
 
     at = when("attempt_time", "last failure")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        """Failures at the accounts of people whom one sees; for superusers all."""
+        rows = super().get_queryset(request)
+        user = request.user
+        if not isinstance(user, User):
+            return rows.none()
+        if user.is_superuser:
+            return rows
+        people = User.objects.filter(seen_people(user))
+        named = people.annotate(typed=Lower("email")).values("typed")
+        found: QuerySet[Any] = rows.annotate(typed=Lower("username"))
+        return found.filter(typed__in=named)
 
     def has_unlock_permission(self, request: HttpRequest) -> bool:
         """Those who may delete the rows."""
