@@ -83,6 +83,7 @@ ADMIN: dict[str, Page] = {
     "admin:runs_run_redrive_all": Page("runs.redrive_run"),
     "admin:runs_run_start": Page("runs.add_run", WORKFLOW, data=(("payload", "{}"),)),
     "admin:runs_run_try": Page("workflows.change_workflow", WORKFLOW),
+    "admin:runs_run_why": Page("runs.view_run", RUN),
     "admin:runs_campaign_steer": Page(
         "runs.redrive_run", "runs.campaign", ("pause",), posted=True
     ),
