@@ -121,16 +121,21 @@ def serve(
     from granian.log import LogLevels
     from granian.server import Server
 
+    from automate.lib import arriving
     from automate.lib.places import Places
     from runs.services.waiting import room
 
     main_process = os.getpid()
     room.capacity = options.waiting
-    served = Places(options.threads).serve(application)
+    # Whoever sends slowly holds a thread, but no place.
+    served = arriving.read_first(
+        Places(options.threads).serve(application), settings.MAX_BODY
+    )
 
     def in_worker() -> Callable[..., Any]:
         _die_with(main_process)
         _when_stopped(room.close)
+        arriving.watch(options.port)
         return served
 
     Server(

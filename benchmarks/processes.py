@@ -127,7 +127,7 @@ def running(environment: dict[str, str], log: Path) -> Iterator[Site]:
             stderr=output,
         )
         try:
-            _wait_for(f"http://127.0.0.1:{port}/livez")
+            _wait_for(f"http://127.0.0.1:{port}/livez", 120)
             time.sleep(3)  # the drains take their seats
             yield Site(port, receiver, [site.pid])
         finally:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Protocol
 
+from automate.lib.arriving import Stalled
+
 PIECE = 64 * 1024
 # What is thrown away so that a sender who is still writing gets to read its refusal.
 DRAIN = 32 * 1024 * 1024
@@ -74,6 +76,8 @@ class BodyReader:
         left = most if self.length is None else min(most, self.length - self.size)
         try:
             return self._stream.read(min(left, PIECE)) if left > 0 else b""
+        except Stalled:
+            raise BadBody("The body stopped coming.", 408) from None
         except OSError:
             raise BadBody("The body ended before it was complete.") from None
 

@@ -19,6 +19,7 @@ from automate.lib.cloudevents import BadEvent
 from automate.lib.encryption import is_readable
 from automate.lib.errors import Code
 from automate.lib.jsonio import BadJSON, storable_text
+from automate.lib.places import left
 from webhooks import schemes
 from webhooks.answers import (
     Answer,
@@ -55,13 +56,15 @@ def size(arrival: Arrival) -> None:
         arrival.found = find(arrival.incoming.address)
         cap = arrival.found.max_body(default) if arrival.found else default
         if body is None and cap > default:
-            body = reader.read(cap)
+            with left():  # it may come slowly
+                body = reader.read(cap)
     except BadBody as error:
         arrival.found = arrival.found or find(arrival.incoming.address)
         raise _bad_body(error) from None
     arrival.size = reader.length or reader.size
     if body is None or len(body) > cap:
-        reader.discard()
+        with left():
+            reader.discard()
         raise _too_large(cap)
     arrival.body = body
 

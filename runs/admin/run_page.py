@@ -11,12 +11,15 @@ from django.contrib.auth.models import AnonymousUser
 
 from automate.accounts.admin.html import pretty, pretty_text
 from automate.accounts.models import User
+from automate.lib.bodies import cut
 from automate.lib.encryption import Unreadable
+from automate.lib.multipart import is_multipart
 from automate.lib.payloads import opened_all
 from automate.lib.redaction import Redactor
 from runs.admin.delivery_attempt import body_text
 from runs.admin.run_children import Children, children_of
 from runs.admin.run_waits import WaitView, waits_of
+from runs.engine.payload import parse_body
 from runs.models import DeliveryAttempt, Run, RunLog, StepRun
 from runs.payloads import open_rows
 from runs.redaction import clean, redactor_for
@@ -171,7 +174,7 @@ def _arrived(run: Run, redactor: Redactor) -> Arrived:
     body, size, truncated = str(run.body), None, False
     if not isinstance(run.body, Unreadable):
         size = len(run.body)
-        body, truncated = redactor.body(bytes(run.body), run.content_type, BODY)
+        body, truncated = _body(bytes(run.body), run.content_type, redactor)
     return Arrived(
         content_type=run.content_type,
         size=size,
@@ -180,6 +183,15 @@ def _arrived(run: Run, redactor: Redactor) -> Arrived:
         headers=_headers(redactor, run.headers),
         query=_tree(redactor, run.query),
     )
+
+
+def _body(body: bytes, content_type: str, redactor: Redactor) -> tuple[str, bool]:
+    """What people may see of a body; of a form in parts its fields, by their names."""
+    if is_multipart(content_type):
+        payload = parse_body(body, content_type)
+        if isinstance(payload, dict):
+            return cut(pretty(redactor.data(payload)), BODY)
+    return redactor.body(body, content_type, BODY)
 
 
 def _headers(redactor: Redactor, headers: Any) -> Mapping[str, str] | str:

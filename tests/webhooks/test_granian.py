@@ -53,7 +53,7 @@ def granian(var: Path) -> Iterator[int]:
         "DATABASE_URL": database_url(),
         "AUTOMATE_VAR_DIR": str(var),
         "AUTOMATE_MAX_BODY": str(MAX_BODY),
-        "SECRET_KEY": "for this test only",
+        "SECRET_KEY": "for this test only, of forty characters",
         "FIELD_ENCRYPTION_KEYS": ",".join(settings.FIELD_ENCRYPTION_KEYS),
         "DEBUG": "0",
         "HTTP_PROXY": "http://user:canary@proxy.example.com",

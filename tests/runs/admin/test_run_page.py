@@ -87,6 +87,16 @@ def test_what_arrived_is_redacted_and_readable() -> None:
         assert secret not in text
 
 
+def test_a_form_in_parts_is_shown_by_its_names() -> None:
+    part = b'--xx\r\nContent-Disposition: form-data; name="%s"\r\n\r\n%s\r\n'
+    body = part % (b"title", b"Hello") + part % (b"password", b"hunter2hunter2")
+    kind = "multipart/form-data; boundary=xx"
+    text = page_of(make_run(flow(), body=body + b"--xx--", content_type=kind))
+    assert "Hello" in text
+    assert "[redacted]" in text
+    assert "hunter2hunter2" not in text
+
+
 def test_what_senders_write_is_shown_as_text() -> None:
     run = make_run(flow(), body=b"<script>alert(1)</script>", content_type="text/html")
     text = page_of(run)
