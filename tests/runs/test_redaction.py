@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from typing import Any
 
 import pytest
@@ -181,3 +182,17 @@ def test_what_steps_within_a_loop_name_is_hidden_too() -> None:
     each = node("each", "for_each", {"items": [1], **body})
     run = make_run(publish(each))
     assert redactor_for(run).text(SAID) == HIDDEN
+
+
+def test_what_the_event_held_under_a_sensitive_name_is_hidden_by_value() -> None:
+    """Wherever it stands: a receiver's echo puts it under any name."""
+    password = 'correct "horse" battery'
+    run = make_run(payload={"user": {"password": password}, "pwd": "short"})
+    below = make_run(payload="item", parent=run, parent_node="loop", item_index=0)
+    for one in (run, below):
+        hidden = redactor_for(one)
+        assert hidden.text(f"you sent {password}.") == "you sent [redacted]."
+        coded = base64.b64encode(f"x{password}".encode()).decode()
+        assert password[1:] not in hidden.text(coded)
+        assert hidden.text(coded) != coded
+        assert hidden.text("a short text") == "a short text"
