@@ -54,7 +54,7 @@ class DeliveryAttemptAdmin(HistoryAdmin):
     search_help_text = "A run's id (8 digits or more of it), or a whole URL."
     date_hierarchy = "started_at"
     fields = (
-        "run_page", "step", "number", "outcome_pill", "started_at", "took",
+        "run_page", "step", "number", "verify", "outcome_pill", "started_at", "took",
         "next_due_at", "error_kind", "error_message", "method", "url",
         "sent_headers", "sent_body", "response_status", "got_headers", "got_body",
     )  # fmt: skip

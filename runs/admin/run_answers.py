@@ -30,6 +30,9 @@ DONE = {
     Decision.APPROVED: "Approved. The run goes on.",
     Decision.REJECTED: "Rejected. The run goes on without it.",
     Decision.RECEIVED: "Resumed. The run goes on with these data.",
+    Decision.HAPPENED: "The step is done. The run goes on.",
+    Decision.NOT_HAPPENED: "The request is sent again.",
+    Decision.GAVE_UP: "The step has failed.",
 }
 
 
@@ -71,13 +74,19 @@ def _given(request: HttpRequest) -> Given:
     """The answer that the form holds. Raises BadJSON with what is wrong."""
     decision = request.POST.get("decision", "")
     if decision not in Decision.values:
-        raise jsonio.BadJSON("Choose: approve or reject.")
-    if decision != Decision.RECEIVED:
-        return Given(Decision(decision), comment=request.POST.get("comment", ""))
+        raise jsonio.BadJSON("Choose one of the answers.")
+    comment = request.POST.get("comment", "")
+    if decision not in (Decision.RECEIVED, Decision.HAPPENED):
+        return Given(Decision(decision), comment=comment)
     text = request.POST.get("data", "").strip()
     if text:
         try:
             jsonio.loads(text)
         except jsonio.BadJSON as error:
             raise jsonio.BadJSON(f"The data are not JSON: {error.message}.") from None
-    return Given(Decision.RECEIVED, body=text.encode(), content_type="application/json")
+    return Given(
+        Decision(decision),
+        comment=comment if decision == Decision.HAPPENED else "",
+        body=text.encode(),
+        content_type="application/json",
+    )

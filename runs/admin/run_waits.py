@@ -37,6 +37,11 @@ class WaitView:
         return self.token.kind == WaitToken.Kind.APPROVAL
 
     @property
+    def is_unknown(self) -> bool:
+        """Whether somebody is to say what became of a request."""
+        return self.token.kind == WaitToken.Kind.UNKNOWN
+
+    @property
     def may_answer(self) -> bool:
         """Whether this person may."""
         return bool(self.address)

@@ -50,8 +50,8 @@ class WaitFilter(admin.SimpleListFilter):
         value = self.value()
         if value == ANSWERED:
             return queryset.exclude(decision="")
-        kind = "webhook" if value == WEBHOOKS else "approval"
-        return open_waits(queryset).filter(kind=kind)
+        kinds = ["webhook"] if value == WEBHOOKS else ["approval", "unknown"]
+        return open_waits(queryset).filter(kind__in=kinds)
 
 
 def open_waits(rows: QuerySet[WaitToken]) -> QuerySet[WaitToken]:

@@ -144,6 +144,7 @@ def attempt(row: DeliveryAttempt) -> dict[str, Any]:
         "id": row.pk,
         "step": row.step_run.node_id,
         "number": row.number,
+        "verify": row.verify or None,
         "outcome": row.outcome,
         "request": {
             "method": row.method,

@@ -14,12 +14,15 @@ from runs.states import AttemptOutcome
 from workflows.actions.outcomes import AttemptRecord
 
 
-def attempt_row(run_id: Any, number: int, record: AttemptRecord) -> DeliveryAttempt:
+def attempt_row(
+    run_id: Any, number: int, record: AttemptRecord, verify: int = 0
+) -> DeliveryAttempt:
     """The row of an attempt, made storable; its step run is set when it is known."""
     return fresh(
         DeliveryAttempt,
         run_id=run_id,
         number=number,
+        verify=verify,
         method=record.method[:10],
         url=storable(record.url),
         request_headers=storable(record.request_headers),

@@ -12,8 +12,11 @@ from runs.states import AttemptOutcome, StepStatus
 IN_DOUBT = (AttemptOutcome.UNKNOWN, AttemptOutcome.NOT_SENT)
 
 
-def pending(row: StepRun, run_id: UUID) -> StepRun:
-    """The step yet to be done in the other run, under the same idempotency key."""
+def pending(row: StepRun, run_id: UUID, *, unknown: bool = False) -> StepRun:
+    """The step yet to be done in the other run, under the same idempotency key.
+
+    `unknown`: it may have had its effect, which is verified first where it can be.
+    """
     return StepRun(
         run_id=run_id,
         node_id=row.node_id,
@@ -21,6 +24,7 @@ def pending(row: StepRun, run_id: UUID) -> StepRun:
         status=StepStatus.PENDING,
         generation=row.generation,
         idempotency_key=row.idempotency_key,
+        interrupted=unknown,
     )
 
 

@@ -11,7 +11,7 @@ from typing import assert_never
 
 from django.conf import settings
 
-from runs.engine import children, permits, waits
+from runs.engine import children, permits, unknown, waits
 from runs.engine import output as run_output
 from runs.engine.attempts import unknown_attempt
 from runs.engine.ending import Ending, out_of_time
@@ -19,9 +19,17 @@ from runs.engine.held import InFlight, seconds_until, state_of
 from runs.engine.plan import End, Plan, StepState, plan
 from runs.engine.retry import delay_after
 from runs.engine.rows import Rows
-from runs.engine.task import Dropped, Interrupted, NotBegun, PutOff, Result, Task
+from runs.engine.task import (
+    Dropped,
+    Interrupted,
+    NotBegun,
+    NotHappened,
+    PutOff,
+    Result,
+    Task,
+)
 from runs.models import StepRun
-from runs.states import AttemptOutcome, RunStatus, StepStatus
+from runs.states import RunStatus, StepStatus
 from workflows.actions.outcomes import (
     Done,
     ErrorInfo,
@@ -66,7 +74,10 @@ class Draft(Rows):
         row = self.change(result.node_id)
         if result.input is not None:
             row.input = result.input
-        self._take(row, result.outcome)
+        if result.verify:
+            unknown.verified(self, row, result)
+        elif not isinstance(result.outcome, NotHappened):
+            self._take(row, result.outcome)
         if result.kept is not None:
             row.output = result.kept.value
             self.kept.append(result.kept)
@@ -77,9 +88,8 @@ class Draft(Rows):
                 self.attempt(row, attempt)
                 self._say(row, logs)
                 self.finish(row, StepStatus.SUCCEEDED, output, port)
-            case Fail(error=error, attempt=attempt, output=output):
-                self.attempt(row, attempt)
-                self.fail(row, error, output)
+            case Fail():
+                self._fail(row, outcome)
             case Retry():
                 self._retry(row, outcome)
             case Wait(until=until, output=output):
@@ -107,13 +117,18 @@ class Draft(Rows):
                 line.message, node_id=row.node_id, level=line.level, metadata=line.data
             )
 
+    def _fail(self, row: StepRun, outcome: Fail) -> None:
+        attempt = self.attempt(row, outcome.attempt)
+        if not unknown.settle(self, row, outcome, attempt):
+            error = unknown.told(outcome.error, attempt)
+            self.fail(row, error, outcome.output)
+
     def _retry(self, row: StepRun, outcome: Retry) -> None:
         node = self.node(row)
         attempt = self.attempt(row, outcome.attempt)
-        unknown = attempt is not None and attempt.outcome == AttemptOutcome.UNKNOWN
-        if unknown and node.on_unknown == "fail":
-            self.fail(row, outcome.error, outcome.output)
+        if unknown.settle(self, row, outcome, attempt):
             return
+        error = unknown.told(outcome.error, attempt)
         delay = delay_after(
             node.retry,
             row.attempt,
@@ -122,9 +137,9 @@ class Draft(Rows):
         )
         if delay is None:
             row.exhausted = True
-            self.fail(row, outcome.error, outcome.output)
+            self.fail(row, error, outcome.output)
             return
-        self.note_error(row, outcome.error)
+        self.note_error(row, error)
         self.wait(row, "retry", self.now + timedelta(seconds=delay))
         if attempt is not None:
             attempt.next_due_at = row.due_at
@@ -145,7 +160,7 @@ class Draft(Rows):
         """Plan from here and begin at most `free` steps; returns how many began."""
         if self._expired():
             return 0
-        self._refuse_interrupted()
+        unknown.of_interrupted(self)
         waits.expire(self)
         children.advance(self)
         states = {**self.held.states, **self._states()}
@@ -176,7 +191,10 @@ class Draft(Rows):
     def put_off(self, node_id: str, until: datetime, what: str = "permit") -> None:
         """This step was to begin, but it may not before `until`: it waits."""
         row = self.change(node_id)
-        row.attempt -= 1
+        if any(task.node.id == node_id and task.verify for task in self.tasks):
+            row.verifies -= 1
+        else:
+            row.attempt -= 1
         row.started_at = row.started_at if row.attempt else None
         self.wait(row, what, until)
         self.tasks = [task for task in self.tasks if task.node.id != node_id]
@@ -198,19 +216,6 @@ class Draft(Rows):
             return False
         self.stop(out_of_time(deadline))
         return True
-
-    def _refuse_interrupted(self) -> None:
-        """`on_unknown: fail`: a step that may have had its effect is not repeated."""
-        for node_id, row in list(self.rows.items()):
-            node = self.version.nodes.get(node_id)
-            if not row.interrupted or node is None or node.on_unknown != "fail":
-                continue
-            if node.action.sends and row.status == StepStatus.WAITING:
-                message = (
-                    "The worker stopped while the request was under way; what became "
-                    "of it is unknown, and on_unknown is fail."
-                )
-                self.fail(self.change(node_id), ErrorInfo("unknown", message))
 
     def stop(self, ending: Ending) -> None:
         """End the run now, whatever its steps are doing."""
@@ -247,12 +252,17 @@ class Draft(Rows):
     def _begin(self, node_id: str) -> None:
         row = self.change(node_id)
         self.waited_for[node_id] = row.waiting_for
-        row.attempt += 1
-        row.status, row.waiting_for, row.due_at = StepStatus.RUNNING, "", None
-        row.interrupted = False
-        row.started_at = row.started_at or self.now
         node = self.version.nodes[node_id]
-        self.tasks.append(Task(self.held, node, row.attempt, row.idempotency_key))
+        if unknown.must_verify(node, row):
+            row.verifies += 1
+        else:
+            row.attempt += 1
+            row.interrupted, row.verifies = False, 0
+        row.status, row.waiting_for, row.due_at = StepStatus.RUNNING, "", None
+        row.started_at = row.started_at or self.now
+        self.tasks.append(
+            Task(self.held, node, row.attempt, row.idempotency_key, row.verifies)
+        )
         has_permit = self.waited_for[node_id] == "permit"
         if not has_permit and permits.limited(self.held, node) is not None:
             self.wanting.append(node_id)
@@ -312,7 +322,7 @@ class Draft(Rows):
         moment = time.monotonic()
         for task in self.tasks:
             held.in_flight[task.node.id] = InFlight(
-                task.attempt, moment, task.node.timeout
+                task.attempt, moment, task.node.timeout, task.verify
             )
         held.starved = self.starved
         held.due = None

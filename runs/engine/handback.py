@@ -43,7 +43,7 @@ def hand_back(held: Sequence[Held], ledger: Ledger) -> None:
 def _interrupted(held: Sequence[Held]) -> dict[Held, list[Result]]:
     return {
         item: [
-            Result(item, node_id, flight.attempt, Interrupted())
+            Result(item, node_id, flight.attempt, Interrupted(), verify=flight.verify)
             for node_id, flight in item.in_flight.items()
         ]
         for item in held

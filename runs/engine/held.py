@@ -68,6 +68,7 @@ class InFlight:
     attempt: int
     started: float
     timeout: float
+    verify: int = 0
 
 
 @dataclass(slots=True, eq=False)

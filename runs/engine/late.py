@@ -17,9 +17,8 @@ def attempts_of(held: Held, results: Iterable[Result]) -> list[tuple[str, Any]]:
     for result in results:
         record = getattr(result.outcome, "attempt", None)
         if record is not None:
-            rows.append(
-                (result.node_id, attempt_row(held.run_id, result.attempt, record))
-            )
+            row = attempt_row(held.run_id, result.attempt, record, result.verify)
+            rows.append((result.node_id, row))
     return rows
 
 
@@ -49,11 +48,12 @@ def _replace_unknown(attempt: DeliveryAttempt) -> None:
     names = [
         item.name
         for item in DeliveryAttempt._meta.concrete_fields
-        if item.name not in ("id", "run", "step_run", "number")
+        if item.name not in ("id", "run", "step_run", "number", "verify")
     ]
     written_off = DeliveryAttempt.objects.filter(
         step_run=attempt.step_run_id,
         number=attempt.number,
+        verify=attempt.verify,
         outcome=AttemptOutcome.UNKNOWN,
         error_kind="interrupted",
     )

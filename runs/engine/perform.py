@@ -22,8 +22,8 @@ from automate.lib.redaction import Redactor
 from automate.lib.shorten import shorten
 from runs.engine import large
 from runs.engine.held import Held
-from runs.engine.prepare import MissingSupply, prepare
-from runs.engine.task import Dropped, PutOff, Result, Shown, Task
+from runs.engine.prepare import MissingSupply, judge, prepare
+from runs.engine.task import Dropped, NotHappened, PutOff, Result, Shown, Task
 from runs.payloads import OUTPUT, STEP_OUTPUT
 from workflows import expressions
 from workflows.actions.base import Context, HttpSender
@@ -84,7 +84,8 @@ class Performer:
         if not self._alive(task.held):
             return self._result(task, Dropped(), None, started_at)
         shown, outcome = self._try(task, self._execute)
-        return self._result(task, outcome, shown.input, started_at)
+        shows = None if task.verify else shown.input
+        return self._result(task, outcome, shows, started_at)
 
     def preview(self, task: Task) -> Shown:
         """What the step would do, redacted, without doing it. Never raises."""
@@ -93,14 +94,20 @@ class Performer:
             shown.failure = outcome.error
         return shown
 
-    def _execute(self, task: Task, shown: Shown) -> Outcome | Dropped:
+    def _execute(self, task: Task, shown: Shown) -> Outcome | Dropped | NotHappened:
         sender = _UnderLease(self._http, lambda: self._alive(task.held))
         context = self._context(task, sender, shown)
-        outcome = task.node.action.execute(context)
+        action = task.node.action
+        outcome = action.verify(context) if task.verify else action.execute(context)
         if not isinstance(outcome, Outcome):
             msg = f"{task.node.kind} returned {type(outcome).__name__}, no outcome"
             raise TypeError(msg)
-        return Dropped() if sender.refused else _redacted(outcome, context.redactor)
+        if sender.refused:
+            return Dropped()
+        outcome = _redacted(outcome, context.redactor)
+        if task.verify and isinstance(outcome, Done):
+            return _judged(task, outcome)
+        return outcome
 
     def _describe(self, task: Task, shown: Shown) -> Outcome | Dropped:
         sender = _UnderLease(self._http, lambda: False)
@@ -113,7 +120,7 @@ class Performer:
         shown.input = shorten(redactor.data(storable(config)), SHOWN)
         return Context(
             config=config,
-            idempotency_key=task.key,
+            idempotency_key="" if task.verify else task.key,
             attempt=task.attempt,
             timeout=task.node.timeout,
             http=sender,
@@ -129,12 +136,12 @@ class Performer:
 
     @staticmethod
     def _try(
-        task: Task, work: Callable[[Task, Shown], Outcome | Dropped]
-    ) -> tuple[Shown, Outcome | Dropped | PutOff]:
+        task: Task, work: Callable[[Task, Shown], Outcome | Dropped | NotHappened]
+    ) -> tuple[Shown, Outcome | Dropped | NotHappened | PutOff]:
         """`work`'s outcome, or the failure that its exception is."""
         shown = Shown()
         redactor = task.held.supplies.redactor
-        outcome: Outcome | Dropped | PutOff
+        outcome: Outcome | Dropped | NotHappened | PutOff
         try:
             outcome = work(task, shown)
         except expressions.ExpressionError as error:
@@ -161,7 +168,21 @@ class Performer:
     def _result(task: Task, outcome: Any, shown: Any, started_at: datetime) -> Result:
         held, node_id = task.held, task.node.id
         kept = large.kept_of(held, STEP_OUTPUT if node_id else OUTPUT, outcome)
-        return Result(held, node_id, task.attempt, outcome, shown, started_at, kept)
+        return Result(
+            held, node_id, task.attempt, outcome, shown, started_at, kept, task.verify
+        )
+
+
+def _judged(task: Task, answered: Done) -> Outcome | NotHappened:
+    """What the answer to a verify request says; nothing, where it cannot be read."""
+    try:
+        happened, output = judge(task, answered.output)
+    except expressions.ExpressionError as error:
+        text = task.held.supplies.redactor.text(f"verify: {_located(error)}")
+        return Fail(ErrorInfo("template", text), attempt=answered.attempt)
+    if not happened:
+        return NotHappened(answered.attempt)
+    return Done(output, answered.attempt)
 
 
 def _redacted(outcome: Outcome, redactor: Redactor) -> Outcome:

@@ -30,16 +30,18 @@ def prepare(task: Task) -> tuple[Mapping[str, Any], Redactor, dict[str, Any]]:
     large.bring(held, node)
     version = held.version
     assert version is not None  # noqa: S101 - only loaded runs are performed
-    given = {name: _secret(held, name) for name in node.secrets}
-    scope = held.scope
+    asked = node.verify if task.verify else None
+    names, urls = (asked or node).secrets, (asked or node).urls
+    given = {name: _secret(held, name) for name in names}
+    scope = _keyed(task)
     if given:
         used.note(item.id for item in given.values())
         plain = {name: secret.value for name, secret in given.items()}
         scope = {**scope, "secrets": plain}
-    if node.urls:
-        urls = {name: address_of(held.run_id, name) for name in node.urls}
-        scope = {**scope, "run": {**scope["run"], "urls": urls}}
-    config = node.config
+    if urls:
+        each = {name: address_of(held.run_id, name) for name in urls}
+        scope = {**scope, "run": {**scope["run"], "urls": each}}
+    config = asked.request if asked else node.config
     if node.action.render:
         config = expressions.render(
             config,
@@ -61,6 +63,30 @@ def prepare(task: Task) -> tuple[Mapping[str, Any], Redactor, dict[str, Any]]:
         ),
     }
     return config, held.supplies.redactor, parts
+
+
+def _keyed(task: Task) -> dict[str, Any]:
+    """The run's scope, with the step's idempotency key where it asks for it."""
+    scope = task.held.scope
+    if not task.node.keyed:
+        return scope
+    return {**scope, "run": {**scope["run"], "idempotency_key": task.key}}
+
+
+def judge(task: Task, answer: Any) -> tuple[bool, Any]:
+    """Whether this answer to the verify request says that it happened; the output.
+
+    Raises ExpressionError.
+    """
+    asked, version = task.node.verify, task.held.version
+    assert asked is not None  # noqa: S101 - see must_verify
+    assert version is not None  # noqa: S101 - only loaded runs are performed
+    scope = _keyed(task)
+    scope = {**scope, "run": {**scope["run"], "answer": answer}}
+    known = version.step_ids
+    if not expressions.truth(asked.happened, scope, known_names=known):
+        return False, None
+    return True, expressions.render(asked.output, scope, known_names=known)
 
 
 def _secret(held: Held, name: str) -> UsedSecret:

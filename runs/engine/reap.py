@@ -148,7 +148,7 @@ def _interrupt(jobs: Sequence[Job], now: datetime) -> None:
         if isinstance(version, Exception):
             continue
         node = version.node(row.node_id)
-        if node is not None and node.action.sends:
+        if node is not None and node.action.sends and not row.verifies:
             attempt = unknown_attempt(row.run_id, row, node, now)
             attempt.step_run_id = row.pk
             attempts.append(attempt)

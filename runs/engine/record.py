@@ -46,6 +46,7 @@ SETTLED = (
     "port",
     "interrupted",
     "exhausted",
+    "verifies",
     "due_at",
     "input",
     "output",
@@ -57,7 +58,15 @@ SETTLED = (
 # Only as the wait begins: afterwards the children's ends count, in the database.
 BEGAN_CHILDREN = ("children_left", "children_stop")
 ENTIRE = tuple(dict.fromkeys(BEGUN + SETTLED))
-AGAIN = ("status", "attempt", "waiting_for", "due_at", "interrupted", "started_at")
+AGAIN = (
+    "status",
+    "attempt",
+    "waiting_for",
+    "due_at",
+    "interrupted",
+    "verifies",
+    "started_at",
+)
 ATTEMPT = tuple(
     item.name for item in DeliveryAttempt._meta.concrete_fields if item.name != "id"
 )

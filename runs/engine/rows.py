@@ -109,12 +109,12 @@ class Rows:
         row.status, row.waiting_for, row.due_at = StepStatus.WAITING, what, until
 
     def attempt(
-        self, row: StepRun, record: AttemptRecord | None
+        self, row: StepRun, record: AttemptRecord | None, verify: int = 0
     ) -> DeliveryAttempt | None:
         """Keep what was sent and answered, if anything was."""
         if record is None:
             return None
-        attempt = attempt_row(self.held.run_id, row.attempt, record)
+        attempt = attempt_row(self.held.run_id, row.attempt, record, verify)
         self.attempts.append((row.node_id, attempt))
         return attempt
 

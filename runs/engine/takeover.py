@@ -22,7 +22,7 @@ from runs.engine.loops import Before
 from runs.engine.versions import Compiled, compiled
 from runs.models import DeliveryAttempt, Job, Run, StepRun
 from runs.payloads import DatabaseStore, share
-from runs.states import RunStatus
+from runs.states import AttemptOutcome, RunStatus
 
 PAGE = 500
 LINKS = ("replay_of_id", "parent_id", "parent_node", "item_index")
@@ -116,7 +116,7 @@ _SHAPE = ("version_id", "generation", "parent_node", "item_index")
 def _outcomes(rows: Sequence[StepRun]) -> dict[int, str]:
     """The outcome of the last attempt of each step, where it made one."""
     numbers = {row.pk: row.attempt for row in rows}
-    made = DeliveryAttempt.objects.filter(step_run__in=numbers)
+    made = DeliveryAttempt.objects.filter(step_run__in=numbers, verify=0)
     return {
         step: outcome
         for step, number, outcome in made.values_list("step_run", "number", "outcome")
@@ -142,7 +142,12 @@ def _carried(
             continue
         reads = level.nodes[row.node_id].reads & level.nodes.keys()
         if _in_doubt(row, old, outcomes) and reads <= names:
-            copies.append(pending(row, new_id))
+            unknown = (
+                row.interrupted
+                if not row.attempt
+                else (outcomes.get(row.pk) != AttemptOutcome.NOT_SENT)
+            )
+            copies.append(pending(row, new_id, unknown=unknown))
     return copies
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from runs.engine.held import Held
 from runs.engine.versions import Node
 from runs.payloads import Kept
-from workflows.actions.outcomes import ErrorInfo, Outcome
+from workflows.actions.outcomes import AttemptRecord, ErrorInfo, Outcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +30,13 @@ class PutOff:
     seconds: float
 
 
+@dataclass(frozen=True, slots=True)
+class NotHappened:
+    """The verify request was answered: the step's request had no effect."""
+
+    attempt: AttemptRecord | None = None
+
+
 # What is no outcome of the step's own.
 NotBegun = Dropped | Interrupted | PutOff
 
@@ -38,26 +45,30 @@ NotBegun = Dropped | Interrupted | PutOff
 class Result:
     """How one attempt at a step went. `input` is rendered and redacted.
 
-    `kept` is the outcome's output where it is too large for its row.
+    `kept` is the outcome's output where it is too large for its row. With `verify` it
+    is how the verify request of this number went: Done says that the effect of the
+    attempt has happened.
     """
 
     held: Held
     node_id: str
     attempt: int
-    outcome: Outcome | NotBegun
+    outcome: Outcome | NotBegun | NotHappened
     input: Any = None
     started_at: datetime | None = None
     kept: Kept | None = None
+    verify: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One attempt at one step, with all that it needs."""
+    """One attempt at one step, with all that it needs; or a verify request after it."""
 
     held: Held
     node: Node
     attempt: int
     key: str
+    verify: int = 0
 
 
 @dataclass(slots=True)

@@ -23,12 +23,28 @@ _EVENT = frozenset({"trigger"})  # its body holds the files
 
 
 @dataclass(frozen=True, slots=True)
+class Verify:
+    """The request that says whether an earlier one had its effect.
+
+    `request` is the config of it; `happened` a condition and `output` a tree that read
+    its answer as `run.answer`. `secrets` and `urls` as those of a node.
+    """
+
+    request: Mapping[str, Any]
+    happened: Any
+    output: Any
+    secrets: frozenset[str]
+    urls: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
 class Node:
     """One step of a version, ready to be performed.
 
-    `config` is without the body, of a loop. `reads` are the steps whose outputs it
-    refers to, `urls` those whose addresses it hands out, `secrets` the names of the
-    secrets that it uses, `roots` the first names of its expressions.
+    `config` is without the body, of a loop, and without `verify`. `reads` are the steps
+    whose outputs it refers to, `urls` those whose addresses it hands out, `secrets` the
+    names of the secrets that it uses, `roots` the first names of its expressions.
+    `keyed`: they use `run.idempotency_key`.
     """
 
     id: str
@@ -44,6 +60,13 @@ class Node:
     connection: str
     urls: frozenset[str] = frozenset()
     roots: frozenset[str] = frozenset()
+    verify: Verify | None = None
+    keyed: bool = False
+
+    @property
+    def all_secrets(self) -> frozenset[str]:
+        """The secrets that its requests use, the verify request among them."""
+        return self.secrets | self.verify.secrets if self.verify else self.secrets
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +173,7 @@ def compile_version(version: WorkflowVersion) -> Compiled:
     }
     nodes = [node for level in levels.values() for node in level.nodes.values()]
     named: dict[str, Any] = {
-        "secrets": frozenset().union(*(node.secrets for node in nodes)),
+        "secrets": frozenset().union(*(node.all_secrets for node in nodes)),
         "connections": frozenset(n.connection for n in nodes if n.connection),
         "calls": any(node.action.calls for node in nodes),
         "urls": addresses.named_in(definition),
@@ -201,6 +224,11 @@ def _compile_node(node: Mapping[str, Any], ids: frozenset[str]) -> Node:
     action = actions.get(node["type"])
     config = own_config(node) or {}
     references = expressions.references(config, ids, action.condition_fields)
+    own, verify = references, None
+    if action.verifies and isinstance(config.get("verify"), Mapping):
+        verify = _compile_verify(config["verify"], ids)
+        config = {key: value for key, value in config.items() if key != "verify"}
+        own = expressions.references(config, ids, action.condition_fields)
     retry = node.get("retry") or {}
     retry_on = retry.get("retry_on")
     return Node(
@@ -213,11 +241,26 @@ def _compile_node(node: Mapping[str, Any], ids: frozenset[str]) -> Node:
         timeout=float(node.get("timeout") or action.timeout or DEFAULT_TIMEOUT),
         on_unknown=node.get("on_unknown", "retry"),
         reads=_names(references, "steps"),
-        secrets=_names(references, "secrets"),
+        secrets=_names(own, "secrets"),
         connection=str(config.get("connection") or ""),
-        urls=addresses.names_in(references),
+        urls=addresses.names_in(own),
         roots=frozenset(item[0] for item in references)
         | (_EVENT if action.takes_file(config) else frozenset()),
+        verify=verify,
+        keyed=any(item[:2] == ("run", "idempotency_key") for item in references),
+    )
+
+
+def _compile_verify(given: Mapping[str, Any], ids: frozenset[str]) -> Verify:
+    decides = ("happened", "output")
+    request = {key: value for key, value in given.items() if key not in decides}
+    references = expressions.references(request, ids)
+    return Verify(
+        request={"method": "GET", **request},
+        happened=given["happened"],
+        output=given.get("output", "{{ run.answer }}"),
+        secrets=_names(references, "secrets"),
+        urls=addresses.names_in(references),
     )
 
 

@@ -88,16 +88,24 @@ def output_of(token: WaitToken) -> dict[str, Any]:
             "query": readable(token.query, "answer"),
             "received_at": moment,
         }
-    return {
+    decided = {
         "decision": token.decision,
         "by": token.answered_by.email if token.answered_by else None,
         "comment": token.comment,
         "decided_at": moment,
     }
+    if token.kind != WaitToken.Kind.UNKNOWN:
+        return decided
+    data = parse_body(bytes(readable(token.body, "answer")), "application/json")
+    return {"status": None, "headers": {}, "body": data, **decided}
 
 
 def write(begun: Iterable[tuple[UUID, str, WaitForSignal]]) -> None:
     """Keep that these steps wait, and for what; an answer that is there stays."""
+    begun = list(begun)
+    for run_id, node_id, outcome in begun:
+        if outcome.kind == "unknown":  # answered for an earlier attempt
+            WaitToken.objects.filter(run=run_id, node_id=node_id).delete()
     tokens = [
         WaitToken(
             run_id=run_id,

@@ -26,6 +26,12 @@ class DeliveryAttempt(models.Model):
         StepRun, models.CASCADE, related_name="attempts", db_index=False
     )
     number = models.PositiveIntegerField()
+    verify = models.PositiveSmallIntegerField(
+        default=0,
+        db_default=0,
+        help_text="0: what the step sends. Else the number of a verify request that "
+        "was made after the attempt.",
+    )
     method = models.CharField(max_length=10)
     url = models.TextField()
     request_headers = ExactJSONField(default=dict)
@@ -47,7 +53,7 @@ class DeliveryAttempt(models.Model):
         constraints = (
             # Also the index of "the attempts of this step".
             models.UniqueConstraint(
-                fields=("step_run", "number"), name="attempt_unique"
+                fields=("step_run", "number", "verify"), name="attempt_unique"
             ),
             models.CheckConstraint(
                 name="attempt_outcome_known",

@@ -15,13 +15,14 @@ from runs.states import StepStatus, choices
 class StepRun(models.Model):
     """One step of one run. `input` is rendered and redacted; `output` is exact.
 
-    `attempt` is the number of the attempt in progress or last made, from 1.
+        `attempt` is the number of the attempt in progress or last made, from 1.
     `waiting_for` says what a waiting step waits for: a `retry`, a `permit` of its
     connection's rate limit, its connection's `breaker`, `time`, at which its stored
     output counts, a `signal`, or its `children`, of which `children_left` have not
     ended; with `children_stop` the first that fails ends the wait. `interrupted` marks
-    a step whose worker vanished while it was running, `exhausted` one whose retries ran
-    out.
+    a step whose worker vanished while it was running, or the outcome of whose request
+    is unknown until it is verified, `exhausted` one whose retries ran out. `verifies`
+    are the verify requests made since the last attempt.
     """
 
     run = models.ForeignKey(
@@ -37,6 +38,7 @@ class StepRun(models.Model):
     port = models.CharField(max_length=100, blank=True, default="", db_default="")
     interrupted = models.BooleanField(default=False, db_default=False)
     exhausted = models.BooleanField(default=False, db_default=False)
+    verifies = models.PositiveSmallIntegerField(default=0, db_default=0)
     children_left = models.PositiveIntegerField(default=0, db_default=0)
     children_stop = models.BooleanField(default=False, db_default=False)
     generation = models.PositiveIntegerField(default=0)

@@ -22,11 +22,15 @@ class WaitToken(models.Model):
     class Kind(models.TextChoices):
         WEBHOOK = "webhook"
         APPROVAL = "approval"
+        UNKNOWN = "unknown", "unknown outcome"
 
     class Decision(models.TextChoices):
         RECEIVED = "received"
         APPROVED = "approved"
         REJECTED = "rejected"
+        HAPPENED = "happened"
+        NOT_HAPPENED = "again", "send again"
+        GAVE_UP = "fail"
 
     run = models.ForeignKey(Run, models.CASCADE, related_name="wait_tokens")
     node_id = models.CharField(max_length=100)
@@ -62,13 +66,20 @@ class WaitToken(models.Model):
             ),
             models.CheckConstraint(
                 name="wait_token_kind_known",
-                condition=Q(kind__in=["webhook", "approval"]),
+                condition=Q(kind__in=["webhook", "approval", "unknown"]),
             ),
             models.CheckConstraint(
                 name="wait_token_answer_whole",
                 condition=Q(decision="", answered_at=None)
                 | Q(
-                    decision__in=["received", "approved", "rejected"],
+                    decision__in=[
+                        "received",
+                        "approved",
+                        "rejected",
+                        "happened",
+                        "again",
+                        "fail",
+                    ],
                     answered_at__isnull=False,
                 ),
             ),

@@ -15,7 +15,7 @@ from runs.engine.versions import side_ports
 from runs.models import Run, StepRun
 from runs.payloads import share
 from runs.services.errors import RedriveRefused
-from runs.states import RunStatus, StepStatus
+from runs.states import AttemptOutcome, RunStatus, StepStatus
 from workflows import expressions
 from workflows.actions import base as actions
 from workflows.definition import node_ids, walk_nodes
@@ -65,7 +65,8 @@ def carry_over(run: Run, fresh: Run, version: WorkflowVersion, start: str) -> in
         if row.node_id in {*carried, *undone} or not _in_doubt(row, run):
             continue
         if _sends_the_same(row.node_id, old, definition, carried):
-            copies.append(pending(row, fresh.pk))
+            unknown = _last_outcome(row) != AttemptOutcome.NOT_SENT
+            copies.append(pending(row, fresh.pk, unknown=unknown))
     StepRun.objects.bulk_create(copies)
     share(fresh.pk, [row.output for row in copies])
     return len(copies)
@@ -171,9 +172,16 @@ def _in_doubt(row: StepRun, run: Run) -> bool:
         return False
     if not row.attempt:  # perhaps a key brought along from an earlier run, unused here
         return row.generation < run.generation
-    last = row.attempts.filter(number=row.attempt).values_list("outcome", flat=True)
-    outcome = last.first()
+    outcome = _last_outcome(row)
     return outcome is None or outcome in IN_DOUBT
+
+
+def _last_outcome(row: StepRun) -> str | None:
+    """Of the last attempt; that of one not made yet in this run is in its doubt."""
+    if not row.attempt:
+        return None if row.interrupted else AttemptOutcome.NOT_SENT
+    last = row.attempts.filter(number=row.attempt, verify=0)
+    return last.values_list("outcome", flat=True).first()
 
 
 def _sends_the_same(
@@ -183,8 +191,8 @@ def _sends_the_same(
     before, after = _nodes(old).get(node_id), _nodes(new).get(node_id)
     if before is None or after is None or before["type"] != after["type"]:
         return False
-    config = after.get("config") or {}
-    if (before.get("config") or {}) != config:
+    config = _sent_by(after)
+    if _sent_by(before) != config:
         return False
     if old.get("variables") != new.get("variables"):
         return False
@@ -192,6 +200,14 @@ def _sends_the_same(
     names = expressions.references(config, frozenset(_nodes(new)), conditions)
     reads = {name[1] for name in names if name[0] == "steps" and name[1:]}
     return reads - node_ids(config) <= set(carried)  # a loop's own steps aside
+
+
+def _sent_by(node: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The config without how its outcome is verified, which it does not send."""
+    config = node.get("config") or {}
+    if not actions.get(node["type"]).verifies:
+        return config
+    return {key: value for key, value in config.items() if key != "verify"}
 
 
 def _copy_of(row: StepRun, fresh: Run) -> StepRun:

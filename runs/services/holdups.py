@@ -29,6 +29,11 @@ def step_waits(
     if step.status != StepStatus.WAITING:
         return ""
     until = _moment(step.due_at)
+    if step.waiting_for == "retry" and step.interrupted:
+        return (
+            f"Nobody knows what became of its request. Looks again at {until}: it is "
+            "verified, or sent again under the same key."
+        )
     if step.waiting_for == "retry":
         return (
             f"Waits to try again at {until}; that will be attempt {step.attempt + 1}."
@@ -43,6 +48,10 @@ def step_waits(
             f"Looks again at {until}; that uses up no attempt."
         )
     if step.waiting_for == "signal":
+        if step.error_message:  # of the request whose outcome is unknown
+            return (
+                f"Waits until {until} for somebody to say what became of its request."
+            )
         what = "a decision" if step.kind == "approval" else "a call of its address"
         return f"Waits for {what} until {until}, then it times out."
     if step.waiting_for == "children":

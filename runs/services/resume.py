@@ -35,12 +35,19 @@ _AUDITED = {
     Decision.RECEIVED: "run.resume",
     Decision.APPROVED: "run.approve",
     Decision.REJECTED: "run.reject",
+    Decision.HAPPENED: "run.say_happened",
+    Decision.NOT_HAPPENED: "run.say_not_happened",
+    Decision.GAVE_UP: "run.give_up",
 }
 _DONE = {
     Decision.RECEIVED: "Resumed",
     Decision.APPROVED: "Approved",
     Decision.REJECTED: "Rejected",
+    Decision.HAPPENED: "It had its effect, as was said",
+    Decision.NOT_HAPPENED: "It had no effect and is sent again, as was said",
+    Decision.GAVE_UP: "The step was given up",
 }
+_OF_UNKNOWN = (Decision.HAPPENED, Decision.NOT_HAPPENED, Decision.GAVE_UP)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +67,8 @@ class Given:
         """The kind of wait that this answers."""
         if self.decision == Decision.RECEIVED:
             return WaitToken.Kind.WEBHOOK
+        if self.decision in _OF_UNKNOWN:
+            return WaitToken.Kind.UNKNOWN
         return WaitToken.Kind.APPROVAL
 
 
@@ -255,19 +264,34 @@ def _finish(
     step: QuerySet[StepRun], token: WaitToken, now: datetime, output: Any
 ) -> None:
     waiting = step.filter(status=StepStatus.WAITING, waiting_for="signal")
-    changed = waiting.update(
-        status=StepStatus.SUCCEEDED,
-        waiting_for="",
-        port=token.decision,
-        due_at=None,
-        interrupted=False,
-        output=output,
-        error_class="",
-        error_message="",
-        finished_at=now,
-    )
+    changed = waiting.update(**_following(token, now, output))
     if not changed:
         raise WaitOver(_OVER)
+
+
+def _following(token: WaitToken, now: datetime, output: Any) -> dict[str, Any]:
+    """What becomes of the step with this answer."""
+    if token.decision == Decision.NOT_HAPPENED:
+        return {"waiting_for": "retry", "due_at": now, "interrupted": False}
+    over = {
+        "waiting_for": "",
+        "due_at": None,
+        "interrupted": False,
+        "finished_at": now,
+    }
+    if token.decision == Decision.GAVE_UP:
+        text = f"It is not known whether this had its effect. {token.comment}".strip()
+        wrong = {"error_class": "unknown", "error_message": text}
+        return {**over, **wrong, "status": StepStatus.FAILED}
+    return {
+        **over,
+        "status": StepStatus.SUCCEEDED,
+        # What a request's step takes besides success is its kind's affair.
+        "port": "" if token.kind == WaitToken.Kind.UNKNOWN else token.decision,
+        "output": output,
+        "error_class": "",
+        "error_message": "",
+    }
 
 
 def _tell(token: WaitToken, given: Given, by: By, *, waits: bool) -> None:

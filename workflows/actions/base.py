@@ -138,6 +138,9 @@ class Action(ABC):
     `calls` says that it starts runs of other workflows.
     `answers` says that the output is what a sender that waits is answered: an object
     with `status`, `headers` and `body`.
+    `verifies` says that the config may hold `verify`, the config of a request that says
+    whether an earlier one had its effect, with `happened` and `output`, which the
+    engine reads: see `verify`.
     `retry` and `timeout` override the engine's defaults for this kind.
     """
 
@@ -153,6 +156,7 @@ class Action(ABC):
     sends: ClassVar[bool] = False
     stores: ClassVar[bool] = False
     answers: ClassVar[bool] = False
+    verifies: ClassVar[bool] = False
     render: ClassVar[bool] = True
     secret_fields: ClassVar[tuple[str, ...]] = ()
     condition_fields: ClassVar[tuple[str, ...]] = ()
@@ -163,6 +167,14 @@ class Action(ABC):
     @abstractmethod
     def execute(self, context: Context) -> Outcome:
         """Do the work and say how it went; bookkeeping is the engine's."""
+
+    def verify(self, context: Context) -> Outcome:
+        """Make the verify request: `context.config` is `verify`, rendered; no key.
+
+        Done with what it was answered, where that says something about the effect;
+        else Retry or Fail, which both mean that nobody knows yet.
+        """
+        raise NotImplementedError(f"{self.kind} cannot be verified")
 
     def preview(self, context: Context) -> Any:  # noqa: ARG002 - a hook
         """What the step would send, redacted, as a JSON tree, without sending it.

@@ -111,11 +111,12 @@ class WaitForSignal:
     """Hold no worker until somebody answers, or until the aware time `until`.
 
     `kind` is `webhook` (anybody with the signed address) or `approval` (that, or an
-    operator). `details` is what those who answer are shown, a JSON tree.
+    operator), or `unknown`: an operator says what became of a request, which only the
+    engine asks. `details` is what those who answer are shown, a JSON tree.
     """
 
     until: datetime
-    kind: Literal["webhook", "approval"]
+    kind: Literal["webhook", "approval", "unknown"]
     details: Any = None
 
 

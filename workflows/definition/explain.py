@@ -63,9 +63,6 @@ def _enum(error: ValidationError) -> str:
     choices = [value for value in error.validator_value if isinstance(value, str)]
     shown = ", ".join(json.dumps(value) for value in error.validator_value)
     given = shorten(json.dumps(error.instance, ensure_ascii=False))
-    schema: Any = error.schema
-    if error.instance in schema.get("x-later", ()):
-        return f"{given} is not available in this version; use one of {shown}"
     hint = suggest(error.instance, choices)
     if list(error.absolute_path)[-1:] == ["type"]:
         return f"unknown step type {given}; known are {shown}{hint}"

@@ -103,6 +103,28 @@ class GraphRules:
         elif self.ancestors and not self.level.at:
             yield from self._unreachable()
         yield from self._templates()
+        yield from self._verifies()
+
+    def _verifies(self) -> Iterator[Problem]:
+        """`on_unknown: verify` and the request that it makes belong together."""
+        for position, node in self.nodes:
+            info, config = info_of(node, self.rules.registry), node.get("config")
+            if info is None or not isinstance(config, Mapping):
+                continue
+            path = place(self.level.at, "nodes", position)
+            wanted = node.get("on_unknown") == "verify"
+            if wanted and not info.verifies:
+                message = f'a step of the type "{info.kind}" cannot be verified'
+                yield Problem(place(path, "on_unknown"), message, rule=True)
+            elif wanted and not config.get("verify"):
+                message = (
+                    'needs "verify" in the config: the request that says whether it '
+                    "has happened"
+                )
+                yield Problem(place(path, "on_unknown"), message, rule=True)
+            elif info.verifies and "verify" in config and not wanted:
+                message = 'is never made: it needs "on_unknown": "verify"'
+                yield Problem(place(path, "config", "verify"), message, rule=True)
 
     def _connections(self) -> Iterator[Problem]:
         nodes = {node["id"]: node for _, node in self.nodes}

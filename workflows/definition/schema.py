@@ -219,8 +219,7 @@ def node_properties() -> dict[str, Any]:
         "on_error": {"title": "On error", "enum": ["stop", "continue", "branch"]},
         "on_unknown": {
             "title": "When a request was sent and never answered",
-            "enum": ["retry", "fail"],
-            "x-later": ["verify", "ask"],
+            "enum": ["retry", "verify", "ask", "fail"],
         },
     }
 

@@ -76,6 +76,54 @@ def test_an_operator_decides_on_the_run_s_page(
     assert 'name="decision"' not in read(user, run)
 
 
+def doubted_run() -> Run:
+    """A run that waits for somebody to say what became of its request."""
+    run = asking_run(flow("doubted"))
+    StepRun.objects.filter(run=run).update(
+        node_id="pay", kind="http_request", error_message="It is not known whether"
+    )
+    details = {"message": "POST https://pay was sent and not answered.", "details": ""}
+    WaitToken.objects.filter(run=run).update(
+        node_id="pay", kind="unknown", details=details
+    )
+    return run
+
+
+@pytest.mark.parametrize(
+    ("decision", "said", "status", "action"),
+    [
+        ("happened", "The step is done.", "succeeded", "run.say_happened"),
+        ("again", "The request is sent again.", "waiting", "run.say_not_happened"),
+        ("fail", "The step has failed.", "failed", "run.give_up"),
+    ],
+)
+def test_an_operator_says_what_became_of_a_request(
+    decision: str, said: str, status: str, action: str
+) -> None:
+    run, user = doubted_run(), operator(*APPROVER)
+    shown = read(user, run)
+    assert "POST https://pay was sent and not answered." in shown
+    assert "for somebody to say what became of its request" in shown
+    assert f'value="{decision}"' in shown
+    assert "Address at which" not in shown
+    listed = signed_in(user).get(reverse("admin:runs_waittoken_changelist"))
+    assert "was sent and not answered" in listed.content.decode()
+
+    response = answer(user, run, "pay", decision=decision, comment="I looked")
+
+    assert said in texts(response)
+    assert step(run, "pay").status == status
+    assert AuditEntry.objects.get(action=action).changes["comment"] == "I looked"
+
+
+def test_only_those_who_may_answer_say_so() -> None:
+    run, user = doubted_run(), operator(*VIEWER)
+
+    assert 'name="decision"' not in read(user, run)
+    assert answer(user, run, "pay", decision="happened").status_code == 403
+    assert step(run, "pay").status == "waiting"
+
+
 def test_an_operator_resumes_with_data() -> None:
     run, user = hooked_run(), operator(*APPROVER)
     assert "Resume with these data" in read(user, run)
@@ -95,8 +143,8 @@ def test_no_data_are_data_too() -> None:
     ("form", "said"),
     [
         ({"decision": "received", "data": "{nope"}, "The data are not JSON"),
-        ({"decision": "maybe"}, "Choose: approve or reject."),
-        ({}, "Choose: approve or reject."),
+        ({"decision": "maybe"}, "Choose one of the answers."),
+        ({}, "Choose one of the answers."),
     ],
 )
 def test_what_cannot_be_read_is_told_and_the_step_waits_on(

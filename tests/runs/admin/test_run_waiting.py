@@ -36,6 +36,21 @@ def waiting(waiting_for: str, **fields: Any) -> StepRun:
             waiting("retry", attempt=2),
             "Waits to try again at 2026-03-01 12:30:00 UTC; that will be attempt 3.",
         ),
+        (
+            waiting("retry", attempt=1, interrupted=True),
+            "Nobody knows what became of its request. Looks again at 2026-03-01 "
+            "12:30:00 UTC: it is verified, or sent again under the same key.",
+        ),
+        (
+            waiting("breaker"),
+            "Held back, because its connection has failed too often: its breaker is "
+            "open. Looks again at 2026-03-01 12:30:00 UTC; that uses up no attempt.",
+        ),
+        (
+            waiting("signal", kind="http_request", error_message="It is not known"),
+            "Waits until 2026-03-01 12:30:00 UTC for somebody to say what became of "
+            "its request.",
+        ),
         (waiting("time"), "Waits until 2026-03-01 12:30:00 UTC."),
         (
             waiting("signal", kind="approval"),

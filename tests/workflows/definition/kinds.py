@@ -17,6 +17,7 @@ class Kind:
     ports: tuple[str, ...] = ("success", "failure")
     body: bool = False
     answered_by: str = ""
+    verifies: bool = False
     complaints: tuple[tuple[str, str], ...] = field(default=())
 
     def ports_for(self, config: Mapping[str, Any]) -> tuple[str, ...]:

@@ -103,7 +103,12 @@ class HttpRequest(Action):
     description = "Calls another system and keeps its answer."
     config_schema = CONFIG_SCHEMA
     sends = True
-    secret_fields = ("url", "headers", "query", "body", "signing.secret")
+    verifies = True
+    secret_fields = (
+        *("url", "headers", "query", "body", "signing.secret"),
+        *(f"verify.{name}" for name in ("url", "headers", "query", "body")),
+    )
+    condition_fields = ("verify.happened",)
 
     def check(self, config: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
         url = config["url"]
@@ -131,6 +136,14 @@ class HttpRequest(Action):
         except NetError as error:
             return _unanswered(sent, error)
         return _answered(sent, response)
+
+    def verify(self, context: Context) -> Outcome:
+        """Done with the answer unless its status says nothing about the effect."""
+        outcome = self.execute(context)
+        output = outcome.output if isinstance(outcome, Fail | Retry) else None
+        if output is not None and classify.is_denial(output["status"]):
+            return Done(output, outcome.attempt)  # type: ignore[union-attr]
+        return outcome
 
 
 def _after_signing_in(sent: Sent, kind: Kind) -> Outcome:

@@ -75,7 +75,8 @@ def preview(context: Context) -> Request:
     if content_type:
         headers.add("Content-Type", content_type)
     headers.add("User-Agent", USER_AGENT)
-    headers.add("Idempotency-Key", context.idempotency_key)
+    if context.idempotency_key:
+        headers.add("Idempotency-Key", context.idempotency_key)
     if context.run.traceparent:
         headers.add("traceparent", context.run.traceparent)
     _sign(context, headers, body or b"")

@@ -13,6 +13,7 @@ RETRY_KINDS = ("name", "connect", "tls", "timeout", "reset")
 SUCCESS_STATUSES = ("2xx",)
 # A gateway's word that it has no answer: the receiver may have acted (RFC 9110).
 _UNKNOWN = frozenset({502, 504})
+_TELL_NOTHING = frozenset({401, 403, 407, 408, 421, 425, 429})
 ERROR_CLASSES = {
     "blocked": "AddressBlocked",
     "name": "NameNotResolved",
@@ -30,6 +31,15 @@ def matches(status: int, wanted: Iterable[int | str]) -> bool:
     """Whether a status is named, itself or by its class ("5xx")."""
     group = f"{status // 100}xx"
     return any(item in (status, group) for item in wanted)
+
+
+def is_denial(status: int) -> bool:
+    """Whether an unsuccessful answer to a verify request tells something all the same.
+
+    A 404 does. A receiver that is busy, broken or elsewhere, or that does not know us,
+    tells nothing.
+    """
+    return 400 <= status < 500 and status not in _TELL_NOTHING
 
 
 def retries_status(status: int, retry_on: Iterable[int | str] | None) -> bool:

@@ -15,6 +15,56 @@ MAX_RESPONSE = 100 * 1024 * 1024
 
 _SCALAR = ["string", "number", "boolean", "null"]
 
+_HEADERS: dict[str, Any] = {
+    "type": "object",
+    "maxProperties": 100,
+    "propertyNames": {
+        "pattern": r"^[!#$%&'*+.^_`|~0-9A-Za-z-]+$(?!\n)",
+        "x-message": "a header's name holds letters, digits and hyphens",
+    },
+    "additionalProperties": {"type": _SCALAR},
+}
+_QUERY: dict[str, Any] = {
+    "type": "object",
+    "maxProperties": 1_000,
+    "additionalProperties": {
+        "type": [*_SCALAR, "array"],
+        "items": {"type": _SCALAR},
+    },
+}
+
+VERIFY: dict[str, Any] = {
+    "title": "Verify request",
+    "description": 'With "on_unknown": "verify": asks whether it has happened',
+    "type": "object",
+    "x-template": False,
+    "additionalProperties": False,
+    "required": ["url", "happened"],
+    "properties": {
+        "method": {"title": "Method", "enum": ["GET", "HEAD", "POST"]},
+        "url": {
+            "title": "URL",
+            "description": "Absolute, or relative to the connection's base URL",
+            "type": "string",
+            "minLength": 1,
+            "maxLength": 65_536,
+        },
+        "headers": {"title": "Headers", **_HEADERS},
+        "query": {"title": "Query parameters", **_QUERY},
+        "body": {"title": "Body"},
+        "happened": {
+            "title": "It has happened when",
+            "description": "A condition over run.answer: status, headers, body",
+            "type": ["string", "boolean"],
+            "minLength": 1,
+        },
+        "output": {
+            "title": "The step's output then",
+            "description": "Without it, the answer",
+        },
+    },
+}
+
 CONFIG_SCHEMA: dict[str, Any] = {
     "type": "object",
     "additionalProperties": False,
@@ -36,25 +86,11 @@ CONFIG_SCHEMA: dict[str, Any] = {
             "maxLength": 100,
             "x-template": False,
         },
-        "headers": {
-            "title": "Headers",
-            "type": "object",
-            "maxProperties": 100,
-            "propertyNames": {
-                "pattern": r"^[!#$%&'*+.^_`|~0-9A-Za-z-]+$(?!\n)",
-                "x-message": "a header's name holds letters, digits and hyphens",
-            },
-            "additionalProperties": {"type": _SCALAR},
-        },
+        "headers": {"title": "Headers", **_HEADERS},
         "query": {
             "title": "Query parameters",
             "description": "Added to those of the URL; a list repeats the name",
-            "type": "object",
-            "maxProperties": 1_000,
-            "additionalProperties": {
-                "type": [*_SCALAR, "array"],
-                "items": {"type": _SCALAR},
-            },
+            **_QUERY,
         },
         "body": {"title": "Body", "description": "Data, or text sent as it is"},
         "body_format": {
@@ -117,5 +153,6 @@ CONFIG_SCHEMA: dict[str, Any] = {
             "enum": list(ON_GONE),
             "default": "fail",
         },
+        "verify": VERIFY,
     },
 }
