@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Iterator
 
 import pytest
 from django.conf import settings
 from django.db import connection
-from django.db.backends.postgresql.operations import DatabaseOperations
+from django.test import TransactionTestCase
 from pytest_django import DjangoDbBlocker
+
+from tests.emptying import empty
 
 DATABASE_FIXTURES = {
     "db", "transactional_db", "django_db_setup", "django_db_reset_sequences",
@@ -54,30 +55,11 @@ def pytest_report_header() -> str:
     return f"database: {settings.DATABASES['default']['ENGINE'].rpartition('.')[2]}"
 
 
-def emptied(operations: DatabaseOperations, tables: Sequence[str]) -> list[str]:
-    """Statements that empty all tables, as TRUNCATE does and several times as quickly.
-
-    They wait for whoever still writes, and a few rows are deleted sooner than the files
-    of all tables and indexes are made anew. Sequences go on.
-    """
-    names = [operations.quote_name(table) for table in tables]
-    if not names:
-        return []
-    lock = f"LOCK TABLE {', '.join(names)} IN ACCESS EXCLUSIVE MODE"
-    return [lock, *(f"DELETE FROM {name}" for name in names)]
-
-
 @pytest.fixture(scope="session", autouse=True)
-def quick_flush() -> Iterator[None]:
-    """Tests with transactions of their own end sooner on PostgreSQL."""
-
-    def sql_flush(
-        self: DatabaseOperations, style: Any, tables: Sequence[str], **options: Any
-    ) -> list[str]:
-        return emptied(self, tables)
-
+def quick_emptying() -> Iterator[None]:
+    """Tests with transactions of their own end sooner."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(DatabaseOperations, "sql_flush", sql_flush)
+        patch.setattr(TransactionTestCase, "_fixture_teardown", empty)
         yield
 
 
