@@ -39,7 +39,7 @@ def port(tmp_path: Path) -> Iterator[int]:
         "PYTHONPATH": str(BASE_DIR),
         "DATABASE_URL": database_url(),
         "AUTOMATE_VAR_DIR": str(tmp_path),
-        "SECRET_KEY": "for this test only",
+        "SECRET_KEY": "for this test only, of forty characters",
         "FIELD_ENCRYPTION_KEYS": ",".join(settings.FIELD_ENCRYPTION_KEYS),
         "DJANGO_SETTINGS_MODULE": "automate.settings",
     }

@@ -29,7 +29,7 @@ def asking(folder: Path) -> subprocess.Popen[str]:
         "PYTHONPATH": str(BASE_DIR),
         "DATABASE_URL": database_url(),
         "AUTOMATE_VAR_DIR": str(folder),
-        "SECRET_KEY": "for this test only",
+        "SECRET_KEY": "for this test only, of forty characters",
         "FIELD_ENCRYPTION_KEYS": ",".join(settings.FIELD_ENCRYPTION_KEYS),
         "DJANGO_SETTINGS_MODULE": "automate.settings",
     }
