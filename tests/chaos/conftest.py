@@ -15,6 +15,21 @@ from tests.chaos.receiver import Receiver
 Start = Callable[..., Cluster]
 
 
+# What stays with `make test`: a process killed, and a stop.
+QUICK = {
+    "test_a_killed_process_is_recovered_from[pusher]",
+    "test_sigterm_under_load_loses_and_repeats_nothing[to_parent]",
+}
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Real clusters take many seconds a test, so they are slow, but for two."""
+    for item in items:
+        if "tests/chaos/" in item.nodeid and item.name not in QUICK:
+            item.add_marker(pytest.mark.slow)
+
+
 @pytest.fixture
 def start(
     tmp_path: Path, transactional_db: None, settings: Settings

@@ -1,6 +1,6 @@
 """kill -9 of each kind of process: nothing is lost, nothing hangs, nothing is left.
 
-The plain suite kills three kinds once. `make test-slow` kills each kind a few times,
+The plain suite kills one kind once. `make test-slow` kills each kind a few times,
 idle and busy. By hand, for the long form:
 
     AUTOMATE_CHAOS_ROUNDS=20 python -m pytest tests/chaos -m slow

@@ -112,6 +112,7 @@ class TestResults:
         drained()
         assert result(run) == [{"at": {"key": "a", "value": 1}}]
 
+    @pytest.mark.slow
     def test_a_thousand_items_come_back_in_order(self) -> None:
         each = loop(
             "each",

@@ -75,6 +75,7 @@ def fan(*ways: dict[str, Any], on: str = "success") -> Workflow:
     return publish(begin, *ways, join, connections=links)
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(240)
 def test_a_hundred_finishers_join_once(witness: Witness) -> None:
     """Twenty runs at once, each with a hundred steps beside each other."""

@@ -218,6 +218,7 @@ class TestSteps:
         assert "not a rate" in step(run, "a").error_message
 
 
+@pytest.mark.slow
 def test_four_drains_together_keep_the_limit(receiver: Server) -> None:
     """200 steps at 20 a second: none before its permit, none lost, and in any second no
     more than the limit but for what drains were late."""

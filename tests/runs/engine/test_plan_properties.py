@@ -86,7 +86,7 @@ def assert_same(result: Plan, told: Told) -> None:
 
 
 @given(data=st.data())
-@settings(max_examples=400)
+@settings(max_examples=150)
 def test_it_says_what_the_slow_reference_says(data: st.DataObject) -> None:
     definition = data.draw(definitions())
     ids = [node["id"] for node in definition["nodes"]]

@@ -111,6 +111,7 @@ def test_references_of_an_empty_store_are_none(store: PayloadStore) -> None:
     assert list(store.references(soon())) == []
 
 
+@pytest.mark.slow
 def test_more_than_a_page_is_listed_and_deleted(store: PayloadStore) -> None:
     number = 1_050 if store.kind != "s3" else 1_001
     there = {store.put(b"x") for _ in range(number)}

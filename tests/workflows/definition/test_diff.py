@@ -213,7 +213,7 @@ def test_no_definition_differs_from_itself(value: dict[str, Any]) -> None:
     assert diff(value, deepcopy(value)) == []
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(definitions(), definitions())
 def test_the_differences_are_all_that_it_takes_to_get_from_one_to_the_other(
     old: dict[str, Any], new: dict[str, Any]
@@ -227,7 +227,7 @@ def test_the_differences_are_all_that_it_takes_to_get_from_one_to_the_other(
     assert known == facts(new)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(definitions(), st.data())
 def test_a_single_change_is_told_as_that_one_change(
     value: dict[str, Any], data: st.DataObject
@@ -259,7 +259,7 @@ def test_a_single_change_is_told_as_that_one_change(
 MUTATIONS = ["variable", "connection", "add", "config", "setting"]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(st.fixed_dictionaries({}, optional={"nodes": VALUES, "connections": VALUES}))
 def test_a_draft_may_be_anything(value: Any) -> None:
     assert diff(value, deepcopy(value)) == []

@@ -419,7 +419,7 @@ document_like = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(json_trees | document_like)
 def test_any_json_is_normalised_or_refused_and_nothing_else(document: Any) -> None:
     try:

@@ -73,7 +73,7 @@ DEFINITIONS = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(DEFINITIONS)
 def test_the_schema_accepts_exactly_what_the_code_accepts(value: Any) -> None:
     problems = structural_problems(value, KINDS)
@@ -81,7 +81,7 @@ def test_the_schema_accepts_exactly_what_the_code_accepts(value: Any) -> None:
     assert all(problem.message for problem in problems)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(DEFINITIONS)
 def test_validation_never_raises_on_what_was_normalised(value: Any) -> None:
     try:

@@ -320,13 +320,13 @@ def documents(draw: st.DrawFn) -> Any:
     return document
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(documents())
 def test_schema_and_code_agree_on_every_document(document: Any) -> None:
     agree(document)
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(
     st.from_regex(TEXT_PATTERN)
     | st.text(st.sampled_from("0123456789. dhmsDHMS\n\tx"), max_size=12)

@@ -69,7 +69,7 @@ def all_after(
     return found
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(expressions(), st.sampled_from(CHANGES), st.integers(0, 2 * 1440))
 def test_the_moments_are_those_of_the_reference(
     expression: str, change: tuple[str, tuple[int, int, int]], minutes: int
@@ -87,7 +87,7 @@ def test_the_moments_are_those_of_the_reference(
     assert found == firings(expression, zone, start, end)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(expressions(), st.sampled_from(CHANGES), st.datetimes(), st.integers(1, 40))
 def test_moments_grow_and_no_minute_of_the_wall_comes_twice(
     expression: str,
