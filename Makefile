@@ -41,13 +41,15 @@ up: ## The same in containers (docker compose)
 down: ## Stop the containers; their data stays
 	docker compose down
 
-test: install ## The tests, on SQLite and then on PostgreSQL
+test: install ## The tests: pages and what is pure on SQLite, the others on PostgreSQL
 	@$(PY) -m tests.both_databases "$(TEST_DATABASE_URL)" \
-		-n 4 --dist worksteal -m "not slow and not browser" $(PYTEST_ARGS)
+		-n 4 --dist worksteal -m "not slow and not browser and not later" $(PYTEST_ARGS)
 
-test-slow: install ## Real processes, faults and the browser, on both databases
+test-slow: install ## The rest: each on both databases, real processes, faults, the browser
 	@$(PY) -m tests.both_databases "$(TEST_DATABASE_URL)" \
-		-m "slow or browser" $(PYTEST_ARGS)
+		-n 4 --dist worksteal -m "later and not slow and not browser" $(PYTEST_ARGS)
+	@$(PY) -m tests.both_databases "$(TEST_DATABASE_URL)" \
+		-n 2 --dist loadfile -m "slow or browser" $(PYTEST_ARGS)
 
 format: install ## Rewrite the sources as `check` wants them
 	@$(PY) -m ruff format $(FILES)

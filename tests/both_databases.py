@@ -25,11 +25,18 @@ def why_silent(url: str) -> str:
     return ""
 
 
-def run(arguments: Sequence[str], database_url: str = "") -> int:
-    """pytest's exit status; nothing selected counts as success."""
+def run(
+    arguments: Sequence[str], database_url: str = "", *, followed: bool = False
+) -> int:
+    """pytest's exit status; nothing selected counts as success.
+
+    `followed`: a pass on PostgreSQL comes after it (tests/conftest.py).
+    """
     print(f"\n=== Tests on {'PostgreSQL' if database_url else 'SQLite'}", flush=True)
     environment = {**os.environ, "TEST_DATABASE_URL": database_url}
     command = [sys.executable, "-m", "pytest", "-q", *arguments]
+    if followed:
+        environment["AUTOMATE_TESTS_FOLLOWED"] = "1"
     status = subprocess.run(command, env=environment, check=False).returncode
     return 0 if status == NO_TESTS else status
 
@@ -41,7 +48,7 @@ def main(url: str, arguments: Sequence[str]) -> int:
     if silent and in_ci:
         print(f"PostgreSQL does not answer at {url}: {silent}", file=sys.stderr)
         return 1
-    status = run(arguments)
+    status = run(arguments, followed=not silent)
     if silent:
         print(notice(url, silent), file=sys.stderr)
         return status

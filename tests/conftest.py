@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 
 import pytest
@@ -24,6 +25,36 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="Only tests that use a database: the second pass of `make test`.",
     )
+
+
+# Tests of pages. On which database these are, tells little of them.
+PAGES = ("/admin/", "tests/walk/", "tests/automate/test_admin_")
+# tests.both_databases sets it for the pass on SQLite that one on PostgreSQL follows.
+FOLLOWED = "AUTOMATE_TESTS_FOLLOWED"
+
+
+def is_for_later(item: pytest.Item) -> bool:
+    """Whether `make test` has this test on the other database only.
+
+    It has pages on SQLite and all else that uses a database on PostgreSQL, where there
+    is one; `make test-slow` makes up for the rest.
+    """
+    if not uses_database(item):
+        return False
+    page = any(part in item.nodeid for part in PAGES)
+    if settings.SQLITE:
+        return bool(os.environ.get(FOLLOWED)) and not page
+    return page
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Mark what is for later."""
+    special = any(
+        item.get_closest_marker(name) for name in ("slow", "sqlite", "postgresql")
+    )
+    if not special and is_for_later(item):
+        item.add_marker(pytest.mark.later)
 
 
 @pytest.hookimpl(trylast=True)
