@@ -29,22 +29,32 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 # Tests of pages. On which database these are, tells little of them.
 PAGES = ("/admin/", "tests/walk/", "tests/automate/test_admin_")
+# The payload stores of which the same holds; the others are for `make test-slow`.
+STORES = {"files": "sqlite", "s3": "", "memory": ""}
 # tests.both_databases sets it for the pass on SQLite that one on PostgreSQL follows.
 FOLLOWED = "AUTOMATE_TESTS_FOLLOWED"
 
 
+def home(item: pytest.Item) -> str:
+    """The database on which `make test` has a test that uses one; empty for none."""
+    if any(part in item.nodeid for part in PAGES):
+        return "sqlite"
+    callspec = getattr(item, "callspec", None)
+    store = callspec.params.get("store") if callspec else None
+    return STORES.get(store, "postgresql") if isinstance(store, str) else "postgresql"
+
+
 def is_for_later(item: pytest.Item) -> bool:
-    """Whether `make test` has this test on the other database only.
+    """Whether `make test` leaves this test to `make test-slow` on this database.
 
     It has pages on SQLite and all else that uses a database on PostgreSQL, where there
     is one; `make test-slow` makes up for the rest.
     """
     if not uses_database(item):
         return False
-    page = any(part in item.nodeid for part in PAGES)
     if settings.SQLITE:
-        return bool(os.environ.get(FOLLOWED)) and not page
-    return page
+        return bool(os.environ.get(FOLLOWED)) and home(item) != "sqlite"
+    return home(item) != "postgresql"
 
 
 @pytest.hookimpl(tryfirst=True)
