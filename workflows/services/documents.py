@@ -99,10 +99,13 @@ def parse_document(
     meta, meta_problems = read_meta(normalised.meta)
     specs, trigger_problems, warnings = _triggers(given, normalised, kinds)
     problems = in_order([*problems, *meta_problems, *trigger_problems])
-    if problems and not allow_problems:
-        raise DocumentError(problems)
-    if problems:
-        _must_be_readable(given, known, [*meta_problems, *trigger_problems])
+    if problems and (
+        not allow_problems
+        or meta_problems
+        or trigger_problems
+        or not _is_readable(given, known)
+    ):
+        raise DocumentError(problems)  # of a draft too, all of them at once
     return Document(
         definition=normalised.definition,
         triggers=tuple(specs),
@@ -123,21 +126,17 @@ def check_document(document: Mapping[str, Any]) -> list[Problem]:
     return []
 
 
-def _must_be_readable(
-    document: Mapping[str, Any], kinds: Iterable[str], others: list[Problem]
-) -> None:
-    """Raises DocumentError for what even a draft cannot hold."""
-    found = list(others)
+def _is_readable(document: Mapping[str, Any], kinds: Iterable[str]) -> bool:
+    """Whether a draft could hold it, whatever stands in the way of publishing it."""
     try:
         normalise(
             document,
             trigger_kinds=frozenset(kinds),
             body_kinds=kinds_with_body(all_actions()),
         )
-    except DefinitionError as error:
-        found += error.problems
-    if found:
-        raise DocumentError(in_order(found))
+    except DefinitionError:
+        return False
+    return True
 
 
 def _lifted(document: Mapping[str, Any]) -> dict[str, Any]:

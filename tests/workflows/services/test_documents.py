@@ -149,3 +149,19 @@ def test_no_document_is_more_than_refused(document: dict[str, Any]) -> None:
         return
     stored = json.loads(json.dumps(parsed.draft()))
     assert parse_document(stored, allow_problems=True).draft() == stored
+
+
+def test_a_draft_that_cannot_be_read_is_told_all_that_is_wrong_with_it() -> None:
+    """Shown to fail when what no draft can hold is told without the rest."""
+    document = {
+        "name": "Three mistakes",
+        "colour": "red",
+        "nodes": [{"id": "a", "type": "http_request", "config": {"url": 5}}],
+        "connections": [],
+        "triggers": [{"kind": "webhook", "config": {"methods": ["FETCH"]}}],
+    }
+    with pytest.raises(DocumentError) as raised:
+        parse_document(document, allow_problems=True)
+
+    places = {problem.path for problem in raised.value.problems}
+    assert {"colour", "nodes[0].config.url", "triggers[0].config.methods[0]"} <= places
