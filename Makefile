@@ -41,7 +41,7 @@ up: ## The same in containers (docker compose)
 down: ## Stop the containers; their data stays
 	docker compose down
 
-test: install ## The tests: pages and what is pure on SQLite, the others on PostgreSQL
+test: install ## The tests: the engine on PostgreSQL, where it answers, all else on SQLite
 	@$(PY) -m tests.both_databases "$(TEST_DATABASE_URL)" \
 		-n 4 --dist worksteal -m "not slow and not browser and not later" $(PYTEST_ARGS)
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from django.core.exceptions import PermissionDenied, RequestDataTooBig
 from django.db import InterfaceError, OperationalError
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, UnreadablePostError
 from django.urls import reverse
 from django.views import defaults
 from rest_framework import exceptions, status
@@ -81,6 +81,8 @@ def exception_handler(
         error = exceptions.PermissionDenied()
     elif isinstance(error, RequestDataTooBig):
         error = ApiError(413, Code.BODY_TOO_LARGE, "The body is too large.")
+    elif isinstance(error, UnreadablePostError):
+        error = exceptions.ParseError("The body ended before it was complete.")
     if not isinstance(error, exceptions.APIException):
         return None
     if isinstance(error, exceptions.NotAuthenticated | exceptions.AuthenticationFailed):

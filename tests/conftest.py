@@ -27,28 +27,31 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
-# Tests of pages. On which database these are, tells little of them.
-PAGES = ("/admin/", "tests/walk/", "tests/automate/test_admin_")
-# The payload stores of which the same holds; the others are for `make test-slow`.
-STORES = {"files": "sqlite", "s3": "", "memory": ""}
+# What PostgreSQL alone can prove, or what has statements of its own for it.
+ENGINE = (
+    "tests/runs/engine/", "tests/chaos/", "tests/upgrade/",
+    "tests/runs/services/test_accept", "tests/runs/services/test_store",
+    "tests/webhooks/test_record",
+)  # fmt: skip
+# Payload stores that `make test` leaves out: what they share is tested with the others.
+STORES = ("s3", "memory")
 # tests.both_databases sets it for the pass on SQLite that one on PostgreSQL follows.
 FOLLOWED = "AUTOMATE_TESTS_FOLLOWED"
 
 
 def home(item: pytest.Item) -> str:
     """The database on which `make test` has a test that uses one; empty for none."""
-    if any(part in item.nodeid for part in PAGES):
-        return "sqlite"
     callspec = getattr(item, "callspec", None)
-    store = callspec.params.get("store") if callspec else None
-    return STORES.get(store, "postgresql") if isinstance(store, str) else "postgresql"
+    if callspec and callspec.params.get("store") in STORES:
+        return ""
+    return "postgresql" if item.nodeid.startswith(ENGINE) else "sqlite"
 
 
 def is_for_later(item: pytest.Item) -> bool:
     """Whether `make test` leaves this test to `make test-slow` on this database.
 
-    It has pages on SQLite and all else that uses a database on PostgreSQL, where there
-    is one; `make test-slow` makes up for the rest.
+    It has the engine on PostgreSQL, where there is one, and all else on SQLite;
+    `make test-slow` makes up for the rest.
     """
     if not uses_database(item):
         return False

@@ -64,17 +64,24 @@ reads = _Reads()
 
 
 class Arriving(io.RawIOBase):
-    """`wsgi.input` whose first bytes are here; `length` None: its end will tell."""
+    """`wsgi.input` whose first bytes are here; `length` None: its end will tell.
+
+    `whole` is the number of its bytes when all of them are here, else None.
+    """
 
     def __init__(self, stream: Any, length: int | None, first: int) -> None:
         self._stream = stream
         self._left = length
         self._here: list[bytes] = []
         self._broken: OSError | None = None
+        self.whole: int | None = None
+        left = first
         try:
-            while first > 0 and (piece := self._next(min(PIECE, first))):
-                first -= len(piece)
+            while left > 0 and (piece := self._next(min(PIECE, left))):
+                left -= len(piece)
                 self._here.append(piece)
+            if left > 0:
+                self.whole = first - left
         except OSError as error:
             self._broken = error  # for whoever reads so far
         self._here.reverse()
@@ -83,9 +90,22 @@ class Arriving(io.RawIOBase):
         return True
 
     def read(self, size: int = -1, /) -> bytes:
-        """At most `size` bytes, all that is left when negative; empty at the end."""
-        if size < 0:
-            return b"".join(iter(lambda: self.read(PIECE), b""))
+        """`size` bytes, or all that is left when that is less or `size` negative.
+
+        Never fewer before the end: Django does not ask again.
+        """
+        pieces: list[bytes] = []
+        try:
+            while size and (piece := self._some(PIECE if size < 0 else size)):
+                pieces.append(piece)
+                size -= len(piece) if size > 0 else 0
+        except OSError as error:
+            if not pieces:
+                raise
+            self._broken = error  # told after what came before it
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    def _some(self, size: int) -> bytes:
         if self._here:
             piece = self._here.pop()
             if len(piece) > size:
@@ -109,6 +129,8 @@ def read_first(application: Application, most: int) -> Application:
     """The application, called when up to `most` bytes of the body are here.
 
     What is announced as larger is left to the application, which may refuse it unread.
+    Django takes a body of chunks, which has no length, for none at all: it is told how
+    many bytes are here, or one more than `most` when there are more.
     """
 
     def served(environ: dict[str, Any], start: Callable[..., Any]) -> Any:
@@ -116,7 +138,11 @@ def read_first(application: Application, most: int) -> Application:
         if length != 0:
             # Of chunks one byte more than permitted: it tells that they are too many.
             first = most + 1 if length is None else length if length <= most else 0
-            environ["wsgi.input"] = Arriving(environ["wsgi.input"], length, first)
+            arrived = Arriving(environ["wsgi.input"], length, first)
+            environ["wsgi.input"] = arrived
+            if length is None:
+                told = most + 1 if arrived.whole is None else arrived.whole
+                environ["CONTENT_LENGTH"] = str(told)
         return application(environ, start)
 
     return served

@@ -26,7 +26,7 @@ class StrictJSONParser(BaseParser):
         self,
         stream: IO[Any],
         media_type: str | None = None,  # noqa: ARG002 - DRF's signature
-        parser_context: Mapping[str, Any] | None = None,  # noqa: ARG002
+        parser_context: Mapping[str, Any] | None = None,
     ) -> Any:
         """The value. Raises ParseError, or ApiError 413."""
         limit: int = settings.MAX_BODY
@@ -37,12 +37,21 @@ class StrictJSONParser(BaseParser):
                 Code.BODY_TOO_LARGE,
                 f"The body is larger than {limit} bytes (AUTOMATE_MAX_BODY).",
             )
+        if len(raw) < _announced(parser_context):
+            raise ParseError("The body is shorter than Content-Length says.")
         if not raw.strip():
             return {}
         try:
             return jsonio.loads(raw)
         except jsonio.BadJSON as error:
             raise ParseError(f"The body is not JSON: {error.message}.") from None
+
+
+def _announced(context: Mapping[str, Any] | None) -> int:
+    """What Content-Length says; 0 where nothing does."""
+    request = (context or {}).get("request")
+    text = request.META.get("CONTENT_LENGTH") or "" if request is not None else ""
+    return int(text) if text.isascii() and text.isdecimal() else 0
 
 
 class FaithfulJSONRenderer(JSONRenderer):
