@@ -20,7 +20,7 @@ from uuid import UUID
 
 from runs.engine.held import Held
 from runs.engine.task import Result, Task
-from workflows.actions.outcomes import Done
+from workflows.actions.outcomes import Done, Retry
 from workflows.models import Breaker
 from workflows.models.breaker import Slot, recent, slot_of
 
@@ -235,6 +235,8 @@ def is_good(outcome: Any) -> bool | None:
         return True
     if attempt.response_status is not None:
         return bool(attempt.response_status < 500)
+    if attempt.error_kind == "token" and isinstance(outcome, Retry):
+        return False  # its token endpoint is away, which holds threads as well
     return False if attempt.error_kind in FAILURES else None
 
 

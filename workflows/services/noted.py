@@ -7,6 +7,7 @@ receiver is gone.
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Mapping
 from uuid import UUID
@@ -14,10 +15,13 @@ from uuid import UUID
 from django.db.models.functions import Now
 
 from automate.accounts.audit import record as audit
+from automate.accounts.models import Team
 from automate.lib.database import repeat, write_transaction
 from workflows.actions.outcomes import Gone
 from workflows.connections.tokens import Token, tokens
 from workflows.models import Connection
+
+logger = logging.getLogger(__name__)
 
 EARLIER = 3  # tokens before the latest one that redaction still knows
 
@@ -78,7 +82,13 @@ def _keep(row: Connection, token: Token) -> None:
 
 
 def _deactivate(row: Connection, reason: str) -> None:
-    """Once: whoever activated it since is not overruled by a second answer."""
+    """Once: whoever activated it since is not overruled by a second answer.
+
+    Not a shared one where there are teams: a step of one team would stop the others.
+    """
+    if row.team_id is None and Team.objects.exists():
+        logger.warning("the shared connection %s stays active: %s", row, reason)
+        return
     changed = (
         Connection.objects.filter(pk=row.pk)
         .exclude(status=Connection.Status.INACTIVE)

@@ -71,9 +71,13 @@ class UserAdmin(AuditedAdmin, _UserAdmin):
     def reset_second_factor(
         self, request: HttpRequest, queryset: QuerySet[User]
     ) -> None:
-        """For those whom this person may change; each is in the audit."""
+        """For others whom this person may change; each is in the audit.
+
+        One's own takes a code, on the page *Second factor*.
+        """
         by: Any = request.user
-        may = [row for row in queryset if self.has_change_permission(request, row)]
+        others = queryset.exclude(pk=by.pk)
+        may = [row for row in others if self.has_change_permission(request, row)]
         done = sum(second_factor.remove(row, by=by) for row in may)
         self.message_user(
             request, f"{done} second factor(s) turned off.", messages.SUCCESS

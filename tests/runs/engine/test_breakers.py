@@ -293,11 +293,19 @@ class TestTheHealthy:
                     Retry(ERROR, attempt=sent(response_status=None, error_kind=kind)),
                     False,
                 )
-                for kind in ("name", "connect", "tls", "timeout", "reset", "protocol")
+                for kind in (
+                    "name",
+                    "connect",
+                    "tls",
+                    "timeout",
+                    "reset",
+                    "protocol",
+                    "token",
+                )
             ),
             *(
                 (Fail(ERROR, attempt=sent(response_status=None, error_kind=kind)), None)
-                for kind in ("blocked", "redirect", "unwanted")
+                for kind in ("blocked", "redirect", "unwanted", "token")
             ),
             (Fail(ERROR), None),
         ],

@@ -9,7 +9,7 @@ import pytest
 from django.db import OperationalError, connection
 from django.test.utils import CaptureQueriesContext
 
-from automate.accounts.models import AuditEntry
+from automate.accounts.models import AuditEntry, Team
 from runs.models import DeliveryAttempt, Run, StepRun
 from runs.redaction import redactor_for
 from tests.automate.lib.net.servers import Server, always, answer
@@ -78,6 +78,18 @@ def test_a_410_deactivates_the_connection_when_the_step_says_so(gone: Server) ->
         "activate it on its page to go on"
     )
     assert len(gone.requests) == 1, "nothing is sent to it any more"
+
+
+def test_a_shared_connection_stays_where_there_are_teams(gone: Server) -> None:
+    """Shown to fail when a step of one team deactivates it for all."""
+    Team.objects.create(name="Others")
+    row = bearer()
+
+    assert ended(calls(gone.url, on_gone="deactivate")).status == "failed"
+
+    row.refresh_from_db()
+    assert (row.status, row.status_reason) == ("active", "")
+    assert not AuditEntry.objects.filter(action="connection.deactivate").exists()
 
 
 def test_whoever_activates_it_again_is_believed(gone: Server) -> None:

@@ -267,6 +267,14 @@ def test_an_administrator_resets_a_lost_one() -> None:
     assert is_in(client)
 
 
+def test_nobody_turns_off_their_own_without_a_code() -> None:
+    boss = operator("accounts.view_user", "accounts.change_user")
+    enrolled(boss)
+    form = {"action": "reset_second_factor", "_selected_action": [boss.pk]}
+    signed_in(boss).post("/admin/accounts/user/", form)
+    assert SecondFactor.objects.filter(user=boss).exists()
+
+
 def test_the_command_lets_the_only_administrator_in_again() -> None:
     user = staff(is_superuser=True)
     enrolled(user)
