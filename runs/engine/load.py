@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 from uuid import UUID
 
 from django.db.models import Q
@@ -173,7 +173,7 @@ def supply(held: Iterable[Held]) -> None:
     for item in held:
         assert item.version is not None  # noqa: S101 - broken runs are not supplied
         item.supplies = Supplies()
-        item.supplies.hide(given_secrets(item.scope.get("trigger")))
+        item.supplies.hide(given_secrets(_given(item)))
         if item.version.urls:
             # A loop's items may be given what their parent's steps hand out.
             runs = filter(None, (item.run_id, item.run.parent_id))
@@ -186,6 +186,18 @@ def supply(held: Iterable[Held]) -> None:
         _supply_secrets(secrets)
     if connections:
         _supply_connections(connections)
+
+
+def _given(held: Held) -> list[Any]:
+    """What senders gave this run: its event or item, and answers to steps that wait."""
+    assert held.version is not None  # noqa: S101 - as above
+    nodes = held.version.nodes
+    answers = [
+        output
+        for name, output in held.outputs.items()
+        if name in nodes and nodes[name].action.answered_by
+    ]
+    return [held.scope.get("trigger"), held.scope.get("item"), *answers]
 
 
 def _hide_earlier(held: Iterable[Held]) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from automate.accounts.models import Team
-from runs.models import Job, Run, StepRun
+from runs.models import DeliveryAttempt, Job, Run, StepRun
 from runs.redaction import hidden_from_readers
 from tests.automate.lib.net.servers import Server
 from tests.runs.drains import drained
@@ -396,6 +396,21 @@ class TestSecrets:
         assert again(run).status == "succeeded"
         assert step(run, "after").output["v"] == [{"v": self.VALUE}]
         assert self.VALUE not in self.shown()
+
+    def test_of_an_item_what_it_names_a_secret(self, receiver: Server) -> None:
+        """Shown to fail when only what the event itself named so is hidden."""
+        sends = call(
+            "tell", receiver.url, config={"body": {"x": "{{ item.password }}"}}
+        )
+        run = started(
+            publish(loop("each", "{{ trigger.payload }}", sends)),
+            [{"password": self.VALUE}],
+        )
+        drained()
+        assert again(run).status == "succeeded"
+        assert self.VALUE.encode() in receiver.requests[0]
+        sent = DeliveryAttempt.objects.values_list("request_body", flat=True)
+        assert self.VALUE not in repr([*sent]) + self.shown()
 
     def test_of_a_parent_its_items_hide(self, receiver: Server) -> None:
         leak = loop("each", [self.VALUE], given("leak", v="{{ item }}"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -105,6 +106,17 @@ def test_a_webhook_s_data_is_the_step_s_output(hand: Hand) -> None:
     assert step(run, "use").output == {"n": 1}
     assert step(run, "hook").port == "received"
     assert bytes(token(run, "hook").body) == DATA.body
+
+
+def test_what_an_answer_names_a_secret_is_hidden_in_what_follows(hand: Hand) -> None:
+    """Shown to fail when only what the event itself named so is hidden."""
+    flow = publish(hook(), given("use", v="{{ steps.hook.payload.password }}"))
+    run = waiting(hand, flow)
+    answered(run, replace(DATA, body=b'{"password": "hunter2-canary"}'), "hook")
+    hand.claim()
+    hand.finish()
+    assert step(run, "use").output == {"v": "hunter2-canary"}
+    assert "hunter2-canary" not in repr(step(run, "use").input)
 
 
 def test_a_time_out_takes_its_port(hand: Hand) -> None:
