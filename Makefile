@@ -49,7 +49,7 @@ test-slow: install ## The rest: each on both databases, real processes, faults, 
 	@$(PY) -m tests.both_databases "$(TEST_DATABASE_URL)" \
 		-n 4 --dist worksteal -m "later and not slow and not browser" $(PYTEST_ARGS)
 	@$(PY) -m tests.both_databases "$(TEST_DATABASE_URL)" \
-		-n 2 --dist loadfile -m "slow or browser" $(PYTEST_ARGS)
+		-m "slow or browser" $(PYTEST_ARGS)
 
 format: install ## Rewrite the sources as `check` wants them
 	@$(PY) -m ruff format $(FILES)
