@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import sys
@@ -63,7 +64,8 @@ class Site:
         var = str(self.folder / "var")
         while pids := with_environment("AUTOMATE_VAR_DIR", var):
             for pid in pids:
-                os.kill(pid, signal.SIGKILL)
+                with contextlib.suppress(ProcessLookupError):  # it ended just now
+                    os.kill(pid, signal.SIGKILL)
         if self._process is not None:
             self._process.kill()
 

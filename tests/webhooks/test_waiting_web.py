@@ -54,7 +54,13 @@ def serving(folder: Path, port: int) -> Iterator[Process]:
 
 
 @pytest.fixture
-def site(tmp_path: Path) -> Iterator[tuple[Process, int]]:
+def others() -> int:
+    """The sessions before the server starts: threads of this process have some."""
+    return sessions() if connection.vendor == "postgresql" else 0
+
+
+@pytest.fixture
+def site(tmp_path: Path, others: int) -> Iterator[tuple[Process, int]]:
     port = ports.free_port()
     with serving(tmp_path, port) as process:
         yield process, port
@@ -103,7 +109,7 @@ def done(asked: list[Future[Any]]) -> list[Any]:
 
 
 def test_waiting_senders_leave_the_server_to_the_others(
-    site: tuple[Process, int],
+    site: tuple[Process, int], others: int
 ) -> None:
     port, slow, plain = site[1], responding(), make_trigger({}, publish())
     with ThreadPoolExecutor(16) as threads:
@@ -112,13 +118,13 @@ def test_waiting_senders_leave_the_server_to_the_others(
         for status, body, took in done(asked):
             assert (status, took < 10) == (202, True)
             assert b"Too many requests wait" in body
-        others = [threads.submit(ask, port, plain) for _ in range(40)]
-        times = sorted(item.result()[2] for item in others)
-        assert {item.result()[0] for item in others} == {202}
+        plains = [threads.submit(ask, port, plain) for _ in range(40)]
+        times = sorted(item.result()[2] for item in plains)
+        assert {item.result()[0] for item in plains} == {202}
         assert times[-1] < 5
         assert len(done(asked)) == 8 - SEATS  # they still wait
         if connection.vendor == "postgresql":
-            assert sessions() <= PLACES + 2  # and those that hear and notify
+            assert sessions() - others <= PLACES + 2  # and those that hear and notify
         with draining():
             answers = Counter(item.result()[0] for item in asked)
         assert answers == {202: 8 - SEATS, 201: SEATS}
