@@ -5,7 +5,7 @@ PY := $(VENV)/bin/python
 # Where the second pass of the tests finds PostgreSQL (it makes its own databases).
 TEST_DATABASE_URL ?= postgres://postgres@127.0.0.1:5432/automate
 PYTEST_ARGS ?=
-FILES := automate workflows runs webhooks tests benchmarks manage.py
+FILES := automate workflows runs webhooks clients tests benchmarks manage.py
 LOCK := $(VENV)/bin/uv pip compile --quiet --universal --generate-hashes \
 	--python-version 3.11 --no-emit-index-url --no-emit-find-links \
 	--no-emit-index-annotation --custom-compile-command "make lock"
@@ -45,17 +45,17 @@ test: install ## The tests: the engine on PostgreSQL, where it answers, all else
 	@$(PY) -m tests.both_databases "$(TEST_DATABASE_URL)" \
 		-n 4 --dist worksteal -m "not slow and not browser and not later" $(PYTEST_ARGS)
 
-test-slow: install ## The rest: each on both databases, real processes, faults, the browser
+test-slow: install ## The rest: on both databases where it matters, real processes, faults, the browser
 	@$(PY) -m tests.both_databases "$(TEST_DATABASE_URL)" \
 		-n 4 --dist worksteal -m "later and not slow and not browser" $(PYTEST_ARGS)
 	@$(PY) -m tests.both_databases "$(TEST_DATABASE_URL)" \
-		-m "slow or browser" $(PYTEST_ARGS)
+		-n 3 --dist worksteal -m "slow or browser" $(PYTEST_ARGS)
 
 format: install ## Rewrite the sources as `check` wants them
 	@$(PY) -m ruff format $(FILES)
 	@$(PY) -m ruff check --fix $(FILES)
 
-check: install ## Format, lint, types, imports, settings, migrations
+check: install ## Format, lint, types, imports, settings, migrations, the API's description
 	$(PY) -m ruff format --check $(FILES)
 	$(PY) -m ruff check $(FILES)
 	$(PY) -m mypy
@@ -63,6 +63,7 @@ check: install ## Format, lint, types, imports, settings, migrations
 	$(PRODUCTION) $(PY) manage.py check --deploy --fail-level WARNING
 	$(PRODUCTION) $(PY) manage.py makemigrations --check --dry-run
 	$(PRODUCTION) $(PY) manage.py settings_docs --check
+	$(PRODUCTION) $(PY) manage.py openapi --check
 
 coverage: install ## Which lines the tests reach (SQLite)
 	@$(PY) -m coverage run -m pytest -q -m "not slow and not browser" $(PYTEST_ARGS)

@@ -1,3 +1,3 @@
 """Automate: self-hosted workflow automation in one Django project."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0.dev0"

@@ -7,29 +7,51 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from django.core.exceptions import PermissionDenied, RequestDataTooBig
+from django.core.exceptions import (
+    DisallowedHost,
+    PermissionDenied,
+    RequestDataTooBig,
+    TooManyFieldsSent,
+)
 from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, UnreadablePostError
 from django.urls import reverse
-from django.views import defaults
+from django.views import csrf, defaults
 from rest_framework import exceptions, status
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView, set_rollback
 
-from automate.lib.errors import Code, encode_error, wants_problem
+from automate.lib.errors import JSON, Code, encode_error, wants_problem
 from automate.lib.payloads import PayloadStoreAway
 from automate.lib.rest import ApiError
+from automate.lib.rest.described import described
 from automate.lib.rest.errors import sentence
 from automate.lib.rest.strict import flatten
+from automate.policy import content_security_policy
 from automate.strangers import over_limit
 
 logger = logging.getLogger(__name__)
 
 MACHINE_PATHS = ("/api/", "/v1/", "/webhook/")
 RETRY_AFTER = 5  # seconds
-LISTED = {"runs": "api:run-list"}
+LISTED = {
+    "api_keys": "api:key-list",
+    "workflows": "api:workflow-list",
+    "runs": "api:run-list",
+    "webhooks": "api:webhook-list",
+    "secrets": "api:secret-list",
+    "connections": "api:connection-list",
+}
+
+ADDRESSES: Mapping[str, Any] = {
+    "title": "Addresses",
+    "description": "The addresses of the lists by name.",
+    "type": "object",
+    "properties": {name: {"type": "string", "format": "uri"} for name in LISTED},
+    "required": list(LISTED),
+}
 
 _CODES = {
     400: Code.VALIDATION_ERROR,
@@ -52,6 +74,7 @@ class Root(APIView):
     authentication_classes = ()
     permission_classes = (AllowAny,)
 
+    @described("list_addresses", {200: ADDRESSES})
     def get(self, request: Request) -> Response:
         """`{name: URL}`."""
         return Response(
@@ -89,14 +112,12 @@ def exception_handler(
         error = over_limit(request._request) or error
     set_rollback()
     code, message, errors = _described(error)
-    return answer(
-        request,
-        error.status_code,
-        code,
-        message,
-        errors=errors,
-        headers=_headers(error),
-    )
+    said: dict[str, Any] = {"errors": errors, "headers": _headers(error)}
+    own = getattr(context.get("view"), "error_answer", None)
+    found: HttpResponse | None = None
+    if own is not None:
+        found = own(request, error.status_code, code, message, **said)
+    return found or answer(request, error.status_code, code, message, **said)
 
 
 def answer(
@@ -143,7 +164,8 @@ def _described(
     if isinstance(error, exceptions.NotAuthenticated):
         return (
             Code.UNAUTHORIZED,
-            "Send a valid API key: Authorization: Bearer <key>, or X-Api-Key: <key>.",
+            "Send an API key or an access token: Authorization: Bearer <key or token>; "
+            "a key also as X-Api-Key: <key>.",
             [],
         )
     code = _CODES.get(error.status_code, Code.INTERNAL_ERROR)
@@ -165,9 +187,13 @@ def _headers(error: exceptions.APIException) -> dict[str, str]:
 
 
 def for_machines(request: HttpRequest) -> bool:
-    """Whether an error goes to a program: by the path, or asked for as a problem."""
-    return request.path.startswith(MACHINE_PATHS) or wants_problem(
-        request.headers.get("Accept", "")
+    """Whether an error goes to a program: by the path, or by what it asks for."""
+    path = f"/{request.path.lstrip('/')}/"
+    accept = request.headers.get("Accept", "")
+    return (
+        path.startswith(MACHINE_PATHS)
+        or wants_problem(accept)
+        or (JSON in accept.lower() and "text/html" not in accept.lower())
     )
 
 
@@ -177,7 +203,12 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
         return defaults.bad_request(request, exception)
     if isinstance(exception, RequestDataTooBig):
         return answer(request, 413, Code.BODY_TOO_LARGE, "The body is too large.")
-    return answer(request, 400, Code.MALFORMED, "The request cannot be understood.")
+    message = "The request cannot be understood."
+    if isinstance(exception, DisallowedHost):
+        message = "The Host header names no host of this site (ALLOWED_HOSTS)."
+    elif isinstance(exception, TooManyFieldsSent):
+        message = "There are too many fields."
+    return answer(request, 400, Code.MALFORMED, message)
 
 
 def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
@@ -185,6 +216,14 @@ def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
     if not for_machines(request):
         return defaults.permission_denied(request, exception)
     return answer(request, 403, Code.FORBIDDEN, "This is not permitted.")
+
+
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """CSRF_FAILURE_VIEW: a form that came without, or with another page's, token."""
+    if not for_machines(request):
+        return csrf.csrf_failure(request, reason)
+    message = "The form's token is missing or another's; programs use an API key."
+    return answer(request, 403, Code.FORBIDDEN, message)
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
@@ -199,11 +238,16 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 def server_error(request: HttpRequest) -> HttpResponse:
     """handler500: the cause is in the log, never in the answer."""
-    if not for_machines(request):
-        return defaults.server_error(request)
-    return answer(
-        request,
-        status.HTTP_500_INTERNAL_SERVER_ERROR,
-        Code.INTERNAL_ERROR,
-        "Something failed on our side; the log of the server says what.",
-    )
+    if for_machines(request):
+        response = answer(
+            request,
+            status.HTTP_500_INTERNAL_SERVER_ERROR,
+            Code.INTERNAL_ERROR,
+            "Something failed on our side; the log of the server says what.",
+        )
+    else:
+        response = defaults.server_error(request)
+    # The edge goes past the middleware that would add these.
+    response.headers.setdefault("Content-Security-Policy", content_security_policy())
+    response.headers.setdefault("X-Content-Type-Options", "nosniff")
+    return response

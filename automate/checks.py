@@ -11,10 +11,10 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
 from django.db import Error as DatabaseError
 
+from automate.lib.net.guard import is_metadata
 from automate.lib.payloads import parse
 from automate.samples import unreadable_by_column
 
-METADATA = ipaddress.ip_network("169.254.169.254/32")
 SMALLEST_DRAIN = 128  # MiB; an idle drain holds about half of it
 MAIL_THAT_NOBODY_GETS = ("console", "dummy", "locmem", "filebased")
 
@@ -143,8 +143,36 @@ def _payloads() -> Iterator[CheckMessage]:
         )
 
 
+@register("automate")
+def sign_in(**_: Any) -> list[CheckMessage]:
+    """The identity provider, and who may make accounts."""
+    return list(_sign_in())
+
+
+def _sign_in() -> Iterator[CheckMessage]:
+    if settings.OIDC_ISSUER:
+        url = urlsplit(settings.OIDC_ISSUER)
+        local = url.hostname == "localhost" or _is_loopback(url.hostname or "")
+        if not url.hostname or url.query or (url.scheme != "https" and not local):
+            yield Error(
+                f"AUTOMATE_OIDC_ISSUER {settings.OIDC_ISSUER!r} is no https address.",
+                hint="Write it as the provider's description has it under `issuer`: "
+                "https://login.example.com/realms/ours.",
+                id="automate.E015",
+            )
+        if not settings.OIDC_CLIENT_ID:
+            yield Error(
+                "AUTOMATE_OIDC_ISSUER is set without AUTOMATE_OIDC_CLIENT_ID.",
+                hint="Register this site at the provider; it comes back to "
+                f"{settings.PUBLIC_URL}/admin/login/oidc/back/.",
+                id="automate.E016",
+            )
+
+
 def _permits_metadata(networks: Sequence[Any]) -> bool:
-    return any(net.version == 4 and METADATA.subnet_of(net) for net in networks)
+    return any(
+        net.num_addresses == 1 and is_metadata(net.network_address) for net in networks
+    )
 
 
 @register("automate", deploy=True)

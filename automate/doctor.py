@@ -19,8 +19,8 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from automate.health import missing_migrations
-from automate.lib.encryption import get_ring
 from automate.lib.ids import uuid7
+from automate.lib.key_ring import get_ring
 from automate.lib.payloads import PayloadError
 from automate.lib.payloads import get_ring as get_stores
 from automate.samples import take_all

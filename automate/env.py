@@ -1,258 +1,23 @@
 """The only reader of the process environment (django-environ).
 
-Every setting that a person may change is declared here once, with its type, its
-default and one sentence; `docs/settings.md` and `.env.example` are made from
-`SETTINGS` by `manage.py settings_docs`.
+What may be set there is declared in `automate.settings_table`.
 """
 
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
 
 from automate.lib.filestore import storage_setting
 from automate.lib.rates import Rate, parse_rate
+from automate.settings_table import SETTINGS
 
 BASE_DIR = Path(__file__).resolve().parent.parent
-
-
-@dataclass(frozen=True, slots=True)
-class Setting:
-    """One environment variable: its name, type, default and what it is for."""
-
-    name: str
-    kind: type
-    default: Any
-    help: str
-    section: str = "General"
-
-
-SETTINGS: tuple[Setting, ...] = (
-    Setting(
-        "DATABASE_URL",
-        str,
-        "",
-        "postgres://user:password@host:5432/name. Empty: built from POSTGRES_* "
-        "when POSTGRES_HOST is set, else SQLite under var/.",
-        "Database",
-    ),
-    Setting("POSTGRES_HOST", str, "", "Host of PostgreSQL.", "Database"),
-    Setting("POSTGRES_PORT", int, 5432, "Port of PostgreSQL.", "Database"),
-    Setting("POSTGRES_DB", str, "automate", "Database name.", "Database"),
-    Setting("POSTGRES_USER", str, "automate", "User name.", "Database"),
-    Setting("POSTGRES_PASSWORD", str, "", "Password.", "Database"),
-    Setting(
-        "AUTOMATE_VAR_DIR",
-        str,
-        "var",
-        "Folder of the embedded database, generated keys and seat locks.",
-        "Database",
-    ),
-    Setting("DEBUG", bool, False, "Django's debug pages. Never in production."),
-    Setting(
-        "SECRET_KEY",
-        str,
-        "",
-        "Signs sessions and task packages. On SQLite a random one is written to "
-        "var/secrets.env at the first start; on PostgreSQL it must be set.",
-        "Keys",
-    ),
-    Setting(
-        "FIELD_ENCRYPTION_KEYS",
-        list,
-        [],
-        "Comma-separated key ring of the encrypted columns: the first writes, all "
-        "read. Made like SECRET_KEY. Losing it loses payloads and secrets.",
-        "Keys",
-    ),
-    Setting(
-        "ALLOWED_HOSTS",
-        list,
-        ["localhost", "127.0.0.1", "[::1]"],
-        "Host names that this site answers to.",
-    ),
-    Setting(
-        "CSRF_TRUSTED_ORIGINS",
-        list,
-        [],
-        "Origins (https://automate.example.com) whose forms are trusted.",
-    ),
-    Setting(
-        "EMAIL_URL",
-        str,
-        "consolemail://",
-        "The mail server: smtp://user:password@host:25, smtp+tls:// (STARTTLS, port "
-        "587) or smtp+ssl:// (465). The default prints mail.",
-        "E-mail",
-    ),
-    Setting(
-        "AUTOMATE_EMAIL_FROM",
-        str,
-        "",
-        "Sender of mail that names none: Automate <automate@example.com>. Empty: "
-        "automate at the host of AUTOMATE_PUBLIC_URL.",
-        "E-mail",
-    ),
-    Setting(
-        "AUTOMATE_FILES_URL",
-        str,
-        "",
-        "Where store_file steps write: file:///folder or "
-        "s3://bucket/prefix?endpoint=https://host:port&region=name. Empty: media/ in "
-        "AUTOMATE_VAR_DIR.",
-        "Files",
-    ),
-    Setting(
-        "AUTOMATE_FILES_PUBLIC_URL",
-        str,
-        "",
-        "The address under which these files are served, if they are: then the step's "
-        "output has a url.",
-        "Files",
-    ),
-    Setting(
-        "AUTOMATE_PUBLIC_URL",
-        str,
-        "http://127.0.0.1:8000",
-        "The address that webhook and admin links are shown with.",
-    ),
-    Setting(
-        "AUTOMATE_REQUIRE_SECOND_FACTOR",
-        bool,
-        False,
-        "Whoever opens the admin must have an authenticator app: people without one "
-        "set it up before they see anything else.",
-    ),
-    Setting(
-        "AUTOMATE_TRUSTED_PROXIES",
-        list,
-        [],
-        "Networks (10.0.0.0/8) whose X-Forwarded-For and -Proto are believed.",
-        "Edge",
-    ),
-    Setting(
-        "AUTOMATE_ALLOWED_NETWORKS",
-        list,
-        [],
-        "Networks that steps may call although they are loopback, private or "
-        "otherwise not public: 127.0.0.0/8,10.1.0.0/16.",
-        "Edge",
-    ),
-    Setting(
-        "AUTOMATE_MAX_BODY",
-        int,
-        1024 * 1024,
-        "Largest webhook body, in bytes, unless its trigger says more (25 MiB).",
-        "Edge",
-    ),
-    Setting(
-        "AUTOMATE_MAX_RESPONSE",
-        int,
-        1024 * 1024,
-        "Largest response body, in bytes, that an HTTP step reads.",
-        "Engine",
-    ),
-    Setting(
-        "AUTOMATE_MAX_ITEMS",
-        int,
-        10_000,
-        "Most items that one for_each step may loop over.",
-        "Engine",
-    ),
-    Setting(
-        "AUTOMATE_PAYLOAD_STORE",
-        list,
-        ["database"],
-        "Where bodies and outputs go that are too large for their row: database, "
-        "files (var/payloads), files:///shared/folder, or "
-        "s3://bucket/prefix?endpoint=https://host:port&region=name. Comma-separated "
-        "when it changed: the first is written to, all are read.",
-        "Payloads",
-    ),
-    Setting(
-        "AUTOMATE_INLINE_LIMIT",
-        int,
-        64 * 1024,
-        "Largest body, in bytes, that stays in its row. Outputs may have four times "
-        "as many.",
-        "Payloads",
-    ),
-    Setting("AUTOMATE_WORKERS", int, 4, "Worker processes of a cluster.", "Engine"),
-    Setting(
-        "AUTOMATE_THREADS",
-        int,
-        0,
-        "Steps at once in a drain. 0: 32, on SQLite, which has one drain, 64.",
-        "Engine",
-    ),
-    Setting("AUTOMATE_WEB", int, 2, "Web processes of `manage.py up`.", "Engine"),
-    Setting(
-        "AUTOMATE_LEASE",
-        float,
-        0.0,
-        "Seconds that a drain owns a run without a heartbeat. 0: 15, on SQLite 60.",
-        "Engine",
-    ),
-    Setting("AUTOMATE_HEARTBEAT", float, 5.0, "Seconds between heartbeats.", "Engine"),
-    Setting(
-        "AUTOMATE_GRACE",
-        float,
-        20.0,
-        "Seconds that steps in flight get to finish when a worker is stopped.",
-        "Engine",
-    ),
-    Setting(
-        "AUTOMATE_POLL",
-        float,
-        0.0,
-        "Seconds between looks at the queue without a wake-up. 0: 0.5, on SQLite 0.05.",
-        "Engine",
-    ),
-    Setting(
-        "AUTOMATE_LISTEN",
-        bool,
-        True,
-        "Drains LISTEN on PostgreSQL. Off behind a transaction pooler.",
-        "Engine",
-    ),
-    Setting(
-        "AUTOMATE_DRAIN_MEMORY",
-        int,
-        512,
-        "MiB after which a drain hands back its work and its process is replaced.",
-        "Engine",
-    ),
-    Setting(
-        "AUTOMATE_RETENTION_DAYS",
-        int,
-        30,
-        "Days that finished runs are kept, unless their workflow says otherwise.",
-    ),
-    Setting(
-        "AUTOMATE_API_RATE",
-        str,
-        "",
-        "Requests that each API key may make unless it has a limit of its own: 10/s, "
-        "100/m, 1000/h. Empty: no limit.",
-        "API",
-    ),
-    Setting(
-        "AUTOMATE_API_STRANGER_RATE",
-        str,
-        "100/m",
-        "Requests without a valid key that an address is answered with 401; more get "
-        "429. Empty: no limit.",
-        "API",
-    ),
-    Setting("AUTOMATE_LOG_LEVEL", str, "INFO", "Level of our own log lines."),
-)
-
 _BY_NAME = {setting.name: setting for setting in SETTINGS}
 _env = environ.Env()
 
@@ -297,6 +62,22 @@ def var_dir() -> Path:
     return path if path.is_absolute() else BASE_DIR / path
 
 
+def stream_url(public: str) -> str:
+    """AUTOMATE_STREAM_URL, else what follows from the site's public address."""
+    given = str(read("AUTOMATE_STREAM_URL")).rstrip("/")
+    if given:
+        return given
+    try:
+        parts = urlsplit(public)
+        port = parts.port
+    except ValueError:
+        return public  # a check tells what is wrong with it
+    if port is None or not parts.hostname:
+        return public
+    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    return f"{parts.scheme}://{host}:{port + 1}"
+
+
 def database_url() -> str:
     """DATABASE_URL, else POSTGRES_*, else SQLite under the var folder."""
     if read("DATABASE_URL"):
@@ -313,6 +94,46 @@ def database_url() -> str:
 def database(url: str) -> dict[str, Any]:
     """Django's settings for one database URL."""
     return dict(_env.db_url_config(url))
+
+
+def tuned(database: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """The same with the options that Automate relies on; makes SQLite's `folder`."""
+    # Above 0 everywhere: django-q2 closes old connections at each broker call, and
+    # reconnecting cost the edge seven eighths of its rate (docs/adr/0001).
+    found = {**database, "CONN_MAX_AGE": 3600, "CONN_HEALTH_CHECKS": True}
+    if database["ENGINE"].endswith("sqlite3"):
+        # For its owner alone: the database holds every payload, the keys lie beside it.
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        found["OPTIONS"] = {
+            "transaction_mode": "IMMEDIATE",
+            "timeout": 20,
+            # FULL: NORMAL in WAL loses commits at power loss, and with them events
+            # that were answered 202.
+            "init_command": (
+                "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; "
+                "PRAGMA foreign_keys=ON; PRAGMA cache_size=-16000;"
+            ),
+        }
+        found["TEST"] = {"NAME": str(folder / "test.sqlite3")}
+        return found
+    options: dict[str, Any] = {
+        "connect_timeout": 10,
+        # A peer that vanished is noticed within half a minute, not after two hours.
+        "keepalives_idle": 15,
+        "keepalives_interval": 5,
+        "keepalives_count": 3,
+        "tcp_user_timeout": 30_000,
+    }
+    if read("AUTOMATE_LISTEN"):
+        # Parameters bound by the server let it prepare the hot statements once, which
+        # saved a third of its CPU per event. A transaction pooler has no session to
+        # keep them in: AUTOMATE_LISTEN=0 says that one is there.
+        options |= {"server_side_binding": True, "prepare_threshold": 5}
+    # Outside a transaction such a cursor lives in the session, and its next rows are
+    # asked for in another one: "cursor does not exist", in each form with a choice.
+    found["DISABLE_SERVER_SIDE_CURSORS"] = not read("AUTOMATE_LISTEN")
+    found["OPTIONS"] = options | database.get("OPTIONS", {})
+    return found
 
 
 def email() -> dict[str, Any]:

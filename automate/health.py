@@ -10,6 +10,7 @@ from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
 from django.http import HttpRequest, JsonResponse
 from django.views.decorators.cache import never_cache
+from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_safe
 
 logger = logging.getLogger(__name__)
@@ -37,6 +38,7 @@ def missing_migrations() -> list[str]:
     return sorted(f"{app}.{name}" for app, name in _last_migrations() - applied)
 
 
+@csrf_exempt
 @never_cache
 @require_safe
 def livez(_request: HttpRequest) -> JsonResponse:
@@ -44,6 +46,7 @@ def livez(_request: HttpRequest) -> JsonResponse:
     return JsonResponse({"status": "ok"})
 
 
+@csrf_exempt
 @never_cache
 @require_safe
 def readyz(_request: HttpRequest) -> JsonResponse:

@@ -10,15 +10,16 @@ from urllib.parse import urlencode
 
 from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
-from django.db.models import Exists, OuterRef
-from django.db.models.functions import Coalesce
 from django.urls import reverse
 from django.utils import timezone
 
 from automate.accounts.admin.scope import visible
 from automate.accounts.models import User
-from runs.admin.wait_token import open_waits
+from runs.admin.run_filters import UNREPAIRED
+from runs.admin.wait_token import ASKED
 from runs.models import Campaign, Job, Run, WaitToken, Worker
+from runs.services.open_waits import open_waits
+from runs.services.unrepaired import unrepaired
 from runs.states import RunStatus
 from workflows.models import Trigger, Workflow
 
@@ -49,8 +50,9 @@ class Figure:
 
 
 def of(user: Person) -> list[Step]:
-    """What this person should look at or do next; empty when all is well."""
-    return [*_engine(user), *_building(user), *_repair(user)]
+    """What this person should look at or do next, urgent things first."""
+    found = [*_engine(user), *_repair(user), *_building(user)]
+    return sorted(found, key=lambda step: not step.urgent)
 
 
 def _engine(user: Person) -> Iterator[Step]:
@@ -108,12 +110,12 @@ def _repair(user: Person) -> Iterator[Step]:
     yield from _stopped(user)
     if not user.has_perm("runs.view_run"):
         return
-    count = _count(_broken(user).exclude(_repaired()))
+    count = _count(_broken(user))
     if count:
         words = "1 run has" if count == 1 else f"{_number(count)} runs have"
         yield Step(
-            f"{words} failed in the last 24 hours and no redrive has succeeded.",
-            _list("runs_run", status="broken"),
+            f"{words} failed in the last 24 hours, and no redrive has mended that.",
+            _list("runs_run", status=UNREPAIRED),
             "Look at them",
             urgent=True,
         )
@@ -124,12 +126,10 @@ def _waits(user: Person) -> Iterator[Step]:
     if not user.has_perms(("runs.view_waittoken", "runs.answer_waittoken")):
         return
     tokens = visible(WaitToken.objects.all(), user, "run__workflow__team")
-    count = _count(open_waits(tokens).filter(kind=WaitToken.Kind.APPROVAL))
+    count = _count(open_waits(tokens).filter(kind__in=ASKED))
     if count:
         words = "1 run waits" if count == 1 else f"{_number(count)} runs wait"
-        yield Step(
-            f"{words} for a decision.", _list("runs_waittoken"), "Approve or reject"
-        )
+        yield Step(f"{words} for a decision.", _list("runs_waittoken"), "Decide")
 
 
 def _stopped(user: Person) -> Iterator[Step]:
@@ -159,7 +159,7 @@ def figures(user: Person) -> list[Figure]:
         _figure("running", running, "running"),
         _figure("waiting", later, "waiting"),
         _figure("succeeded in 24 h", ended, "succeeded"),
-        _figure("failed in 24 h", _broken(user), "broken", kind="failed"),
+        _figure("failed in 24 h", _broken(user), UNREPAIRED, kind="failed"),
     ]
 
 
@@ -170,17 +170,9 @@ def _figure(label: str, rows: Any, status: str, kind: str = "") -> Figure:
 
 
 def _broken(user: Person) -> Any:
-    runs = visible(Run.objects.all(), user, "workflow__team")
-    return runs.filter(
-        finished_at__gt=timezone.now() - DAY,
-        status__in=(RunStatus.FAILED, RunStatus.DEAD_LETTER),
-    )
-
-
-def _repaired() -> Exists:
-    """A redrive of the same event, direct or of a redrive, that succeeded."""
-    root = Coalesce(OuterRef("root_run"), OuterRef("pk"))
-    return Exists(Run.objects.filter(root_run=root, status=RunStatus.SUCCEEDED))
+    """What failed in a day and still needs a person: an event counts once."""
+    runs: Any = visible(Run.objects.all(), user, "workflow__team")
+    return unrepaired(runs.filter(finished_at__gt=timezone.now() - DAY))
 
 
 def _count(rows: Any) -> int:

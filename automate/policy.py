@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
-CONTENT_SECURITY_POLICY = (
-    "default-src 'self'; img-src 'self' data:; frame-ancestors 'none'; "
-    "base-uri 'none'; form-action 'self'; object-src 'none'"
-)
-# Django's debug pages bring their style and script along.
-OF_DEBUG_PAGES = CONTENT_SECURITY_POLICY.replace(
-    "default-src 'self'", "default-src 'self' 'unsafe-inline'"
-)
+OF_DEBUG_PAGES = "default-src 'self' 'unsafe-inline'"
+
+
+def content_security_policy() -> str:
+    """Everything from here alone, but for events, which the stream listener sends."""
+    stream = urlsplit(settings.STREAM_URL)
+    return (
+        "default-src 'self'; img-src 'self' data:; "
+        f"connect-src 'self' {stream.scheme}://{stream.netloc}; "
+        "frame-ancestors 'none'; "
+        "base-uri 'none'; form-action 'self'; object-src 'none'"
+    )
 
 
 class ContentSecurityPolicy:
@@ -26,7 +31,9 @@ class ContentSecurityPolicy:
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         response = self._get_response(request)
-        shows_debug = settings.DEBUG and response.status_code >= 400
-        policy = OF_DEBUG_PAGES if shows_debug else CONTENT_SECURITY_POLICY
+        policy = content_security_policy()
+        if settings.DEBUG and response.status_code >= 400:
+            # Django's debug pages bring their style and script along.
+            policy = policy.replace("default-src 'self'", OF_DEBUG_PAGES)
         response.headers.setdefault("Content-Security-Policy", policy)
         return response

@@ -17,16 +17,12 @@ from django.db.models.functions import Substr
 
 from automate.lib.database import repeat, write_transaction
 from automate.lib.encryption import (
-    KEY_ID,
-    BadToken,
     EncryptedField,
-    UnknownKey,
     Unreadable,
     encrypted_fields,
-    get_ring,
-    key_id_of,
     stored_bytes,
 )
+from automate.lib.key_ring import KEY_ID, BadToken, UnknownKey, get_ring, key_id_of
 from automate.lib.payloads import PayloadError
 from automate.lib.payloads import get_ring as get_stores
 from automate.lib.sealed import MARK, elsewhere, marker

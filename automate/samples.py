@@ -8,15 +8,8 @@ from dataclasses import dataclass, field
 
 from django.db.models import Model
 
-from automate.lib.encryption import (
-    BadToken,
-    EncryptedField,
-    UnknownKey,
-    encrypted_fields,
-    get_ring,
-    key_id_of,
-    stored_bytes,
-)
+from automate.lib.encryption import EncryptedField, encrypted_fields, stored_bytes
+from automate.lib.key_ring import BadToken, UnknownKey, get_ring, key_id_of
 from automate.lib.sealed import elsewhere
 
 EACH_END = 20

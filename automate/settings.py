@@ -6,7 +6,9 @@ import ipaddress
 from datetime import timedelta
 from urllib.parse import urlsplit
 
-from automate import env
+from corsheaders.defaults import default_headers
+
+from automate import env, served
 from automate.accounts.sign_in import limits
 from automate.bootstrap import ensure_keys
 
@@ -15,52 +17,20 @@ env.load_file(BASE_DIR / ".env")
 VAR_DIR = env.var_dir()
 
 DEBUG = env.read("DEBUG")
-DATABASES = {"default": env.database(env.database_url())}
+DATABASES = {"default": env.tuned(env.database(env.database_url()), VAR_DIR)}
 SQLITE = DATABASES["default"]["ENGINE"].endswith("sqlite3")
 ensure_keys(sqlite=SQLITE)
 
 SECRET_KEY = env.read("SECRET_KEY")
 FIELD_ENCRYPTION_KEYS = env.read("FIELD_ENCRYPTION_KEYS")
 PUBLIC_URL = env.read("AUTOMATE_PUBLIC_URL").rstrip("/")
+if not env.is_set("AUTOMATE_PUBLIC_URL"):
+    PUBLIC_URL = served.address(VAR_DIR) or PUBLIC_URL
+STREAM_URL = env.stream_url(PUBLIC_URL)
 PUBLIC_HOST = urlsplit(PUBLIC_URL).hostname or "localhost"
 ALLOWED_HOSTS = [*env.read("ALLOWED_HOSTS"), PUBLIC_HOST]
 CSRF_TRUSTED_ORIGINS = env.read("CSRF_TRUSTED_ORIGINS")
 
-# --- database ---------------------------------------------------------------
-# CONN_MAX_AGE above 0 everywhere: django-q2 closes old connections at each broker
-# call, and reconnecting cost the edge seven eighths of its rate (docs/adr/0001).
-DATABASES["default"]["CONN_MAX_AGE"] = 3600
-DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
-if SQLITE:
-    # For its owner alone: the database holds every payload, the keys lie beside it.
-    VAR_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
-    DATABASES["default"]["OPTIONS"] = {
-        "transaction_mode": "IMMEDIATE",
-        "timeout": 20,
-        # FULL: NORMAL in WAL loses commits at power loss, and with them events
-        # that were answered 202.
-        "init_command": (
-            "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; "
-            "PRAGMA foreign_keys=ON; PRAGMA cache_size=-16000;"
-        ),
-    }
-    DATABASES["default"]["TEST"] = {"NAME": str(VAR_DIR / "test.sqlite3")}
-else:
-    DATABASES["default"]["OPTIONS"] = {
-        "connect_timeout": 10,
-        # A peer that vanished is noticed within half a minute, not after two hours.
-        "keepalives_idle": 15,
-        "keepalives_interval": 5,
-        "keepalives_count": 3,
-        "tcp_user_timeout": 30_000,
-        **DATABASES["default"].get("OPTIONS", {}),
-    }
-    if env.read("AUTOMATE_LISTEN"):
-        # Parameters bound by the server let it prepare the hot statements once, which
-        # saved a third of its CPU per event. A transaction pooler has no session to
-        # keep them in: AUTOMATE_LISTEN=0 says that one is there.
-        DATABASES["default"]["OPTIONS"].setdefault("server_side_binding", True)
-        DATABASES["default"]["OPTIONS"].setdefault("prepare_threshold", 5)
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # --- the engine -------------------------------------------------------------
@@ -83,6 +53,8 @@ INLINE_OUTPUT_LIMIT = 4 * INLINE_LIMIT
 ALLOWED_NETWORKS = [
     ipaddress.ip_network(item) for item in env.read("AUTOMATE_ALLOWED_NETWORKS")
 ]
+# For warnings alone: what the server here permits, for the commands beside it.
+SERVED_NETWORKS = served.networks(VAR_DIR)
 TRUSTED_PROXIES = [
     ipaddress.ip_network(item) for item in env.read("AUTOMATE_TRUSTED_PROXIES")
 ]
@@ -123,6 +95,8 @@ INSTALLED_APPS = [
     "whitenoise.runserver_nostatic",
     "django.contrib.staticfiles",
     "rest_framework",
+    "drf_spectacular_sidecar",
+    "corsheaders",
     "axes",
     "django_otp",
     # After `runs`, whose `qcluster` command takes the place of django-q2's.
@@ -145,6 +119,7 @@ MIDDLEWARE = [
     "axes.middleware.AxesMiddleware",
 ]
 ROOT_URLCONF = "automate.urls"
+CSRF_FAILURE_VIEW = "automate.api.csrf_failure"
 WSGI_APPLICATION = "automate.wsgi.application"
 APPEND_SLASH = False
 TEMPLATES = [
@@ -171,6 +146,13 @@ AUTH_PASSWORD_VALIDATORS = [
         "NumericPasswordValidator",
     )
 ]
+# The first hashes; a password under another is hashed anew when its owner signs in.
+PASSWORD_HASHERS = [
+    "automate.accounts.hashers.Argon2",
+    "django.contrib.auth.hashers.BCryptSHA256PasswordHasher",
+    "automate.accounts.hashers.BCrypt",
+    "django.contrib.auth.hashers.PBKDF2PasswordHasher",
+]
 AUTHENTICATION_BACKENDS = [
     "axes.backends.AxesStandaloneBackend",
     "django.contrib.auth.backends.ModelBackend",
@@ -178,6 +160,7 @@ AUTHENTICATION_BACKENDS = [
 LOGIN_URL = "admin:login"
 LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"
+FORMAT_MODULE_PATH = "automate.formats"
 USE_TZ = True
 USE_I18N = True
 STATIC_URL = "/static/"
@@ -196,7 +179,7 @@ SERVER_EMAIL = DEFAULT_FROM_EMAIL
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
-        "automate.accounts.api.authentication.ApiKeyAuthentication",
+        "automate.accounts.api.authentication.BearerAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["automate.accounts.api.permissions.HasScope"],
     "DEFAULT_RENDERER_CLASSES": ["automate.lib.rest.wire.FaithfulJSONRenderer"],
@@ -205,9 +188,46 @@ REST_FRAMEWORK = {
     "EXCEPTION_HANDLER": "automate.api.exception_handler",
     "DEFAULT_THROTTLE_CLASSES": ["automate.accounts.api.throttling.KeyRate"],
     "UNAUTHENTICATED_USER": None,
+    "DEFAULT_SCHEMA_CLASS": "automate.openapi.operations.Operation",
 }
+SPECTACULAR_SETTINGS = {
+    "OAS_VERSION": "3.1.1",
+    "TITLE": "Automate",
+    "VERSION": "1",
+    "SERVERS": [{"url": "/", "description": "This site"}],
+    "COMPONENT_SPLIT_REQUEST": True,
+    "POSTPROCESSING_HOOKS": [],
+    "SCHEMA_PATH_PREFIX": "/api/v1/",
+    "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
+    "ENABLE_DJANGO_DEPLOY_CHECK": False,  # `make check` makes it anyway
+}
+REGISTRATION = env.read("AUTOMATE_REGISTRATION")
 API_RATE = env.rate("AUTOMATE_API_RATE")
 API_STRANGER_RATE = env.rate("AUTOMATE_API_STRANGER_RATE")
+
+# Pages of these origins may call the API from a browser, and nothing but the API. They
+# say who they are by a key or a token: no cookie is taken along.
+CORS_ALLOWED_ORIGINS = env.read("AUTOMATE_CORS_ORIGINS")
+CORS_URLS_REGEX = r"^/api/"
+CORS_ALLOW_HEADERS = [
+    *default_headers,
+    "idempotency-key",
+    "if-match",
+    "if-none-match",
+    "last-event-id",
+    "x-api-key",
+]
+CORS_EXPOSE_HEADERS = [
+    "etag",
+    "link",
+    "location",
+    "ratelimit",
+    "ratelimit-policy",
+    "retry-after",
+    "www-authenticate",
+]
+if CORS_ALLOWED_ORIGINS:
+    MIDDLEWARE.insert(1, "corsheaders.middleware.CorsMiddleware")
 
 # --- security ---------------------------------------------------------------
 HTTPS = PUBLIC_URL.startswith("https://")
@@ -255,6 +275,11 @@ AXES_RESET_ON_SUCCESS = True
 AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
 AXES_DISABLE_ACCESS_LOG = True
 AXES_VERBOSE = False
+OIDC_ISSUER = env.read("AUTOMATE_OIDC_ISSUER")
+OIDC_CLIENT_ID = env.read("AUTOMATE_OIDC_CLIENT_ID")
+OIDC_CLIENT_SECRET = env.read("AUTOMATE_OIDC_CLIENT_SECRET")
+OIDC_NAME = env.read("AUTOMATE_OIDC_NAME")
+OIDC_DOMAINS = [domain.lower() for domain in env.read("AUTOMATE_OIDC_DOMAINS")]
 REQUIRE_SECOND_FACTOR = env.read("AUTOMATE_REQUIRE_SECOND_FACTOR")
 DATA_UPLOAD_MAX_MEMORY_SIZE = 25 * 1024 * 1024
 

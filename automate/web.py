@@ -133,7 +133,7 @@ def serve(
     )
 
     def in_worker() -> Callable[..., Any]:
-        _die_with(main_process)
+        die_with(main_process)
         _when_stopped(room.close)
         arriving.watch(options.port)
         return served
@@ -174,7 +174,7 @@ def _when_stopped(work: Callable[[], None]) -> None:
     threading.Thread(target=watch, name="stop", daemon=True).start()
 
 
-def _die_with(main_process: int) -> None:
+def die_with(main_process: int) -> None:
     """A worker without its main process would serve on, unwatched."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(1, signal.SIGTERM, 0, 0, 0)  # PR_SET_PDEATHSIG

@@ -22,12 +22,13 @@ from benchmarks import floor, seed, workloads
 from benchmarks.answers import w10
 from benchmarks.crowds import w6, w7, w8
 from benchmarks.halfopen import w11
+from benchmarks.lists import w12
 from benchmarks.processes import Site, running
 from benchmarks.workloads import take
 
 WORKLOADS: dict[str, Callable[..., Any]] = {
     **workloads.WORKLOADS, "w6": w6, "w7": w7, "w8": w8, "w10": w10,
-    "w11": w11,
+    "w11": w11, "w12": w12,
 }  # fmt: skip
 PACKAGES = ("django", "djangorestframework", "django-q2", "psycopg", "granian")
 QUICK: dict[str, dict[str, Any]] = {
@@ -42,6 +43,7 @@ QUICK: dict[str, dict[str, Any]] = {
     "w9": {"events": 1000, "rows": 20_000},
     "w10": {"seconds": 5},
     "w11": {"seconds": 5},
+    "w12": {"runs": 20_000},
 }
 
 

@@ -89,6 +89,7 @@ def _turn(definition: Definition) -> Callable[[], None]:
     """What a drain does with the result of the step in the middle, until it writes."""
     from runs.engine.draft import Draft
     from runs.engine.held import Held, state_of
+    from runs.engine.settling import settle
     from runs.engine.task import Result
     from runs.engine.versions import compile_version
     from runs.models import Run, StepRun
@@ -110,7 +111,7 @@ def _turn(definition: Definition) -> Callable[[], None]:
 
     def turn() -> None:
         draft = Draft(held, NOW)
-        draft.settle(result)
+        settle(draft, result)
         draft.advance(32)
 
     return turn

@@ -1,4 +1,7 @@
-"""The signed address of a step that waits for an answer: whoever has it may answer."""
+"""The signed address of a step that waits for an answer: whoever has it may answer.
+
+And the address of a run's events, which wants a key or a session.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +18,11 @@ from workflows.definition import node_ids, own_config, walk_nodes
 
 PREFIX = "/v1/resume/"
 _PURPOSE = "resume"
+
+
+def events_url(run_id: UUID) -> str:
+    """Where the stream listener tells of this run."""
+    return f"{settings.STREAM_URL}/api/v1/runs/{run_id}/events"
 
 
 def address_of(run_id: UUID, node_id: str) -> str:

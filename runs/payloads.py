@@ -20,8 +20,9 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import Model
 
-from automate.lib.encryption import EncryptedField, get_ring
+from automate.lib.encryption import EncryptedField
 from automate.lib.ids import uuid7
+from automate.lib.key_ring import get_ring
 from automate.lib.payloads import (
     Elsewhere,
     PayloadMissing,
@@ -32,6 +33,7 @@ from automate.lib.payloads import (
 from automate.lib.payloads import get_ring as get_stores
 from automate.lib.sealed import elsewhere, marker
 from runs.models import Payload, PayloadUse, Run, StepRun
+from runs.payload_rows import insert
 
 logger = logging.getLogger(__name__)
 
@@ -204,11 +206,7 @@ def refer(kept: Iterable[tuple[UUID, Kept]]) -> None:
     Part of the transaction that writes the columns.
     """
     pairs = list(kept)
-    Payload.objects.bulk_create(
-        Payload(pk=item.value.reference, data=item.token)
-        for _, item in pairs
-        if item.token
-    )
+    insert([(item.value.reference, item.token) for _, item in pairs if item.token])
     _use((run_id, item.value) for run_id, item in pairs)
 
 

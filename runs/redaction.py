@@ -10,10 +10,10 @@ from django.db.models import Q
 
 from automate.lib.encryption import is_readable
 from automate.lib.given_secrets import given_secrets
-from automate.lib.payloads import PayloadStoreAway
+from automate.lib.payloads import opened, opened_all
 from automate.lib.redaction import Redactor
 from runs.addresses import hidden_parts, names_in
-from runs.engine.payload import UnreadablePayload, trigger_payload
+from runs.engine.payload import parse_body, parse_event
 from runs.models import DeliveryAttempt, Run, RunLog, StepRun, WaitToken
 from workflows import expressions
 from workflows.actions.base import all_actions
@@ -127,30 +127,52 @@ def _references(config: Any, ids: frozenset[str]) -> Collection[tuple[str, ...]]
 def redactor_for(run: Run) -> Redactor:
     """The redactor for what people read about this run.
 
-    Besides the above it hides what the event held under sensitive names. Queries as
-    above, one for each run above it, and what it takes to fetch a stored body: not
-    within a transaction.
+    Besides the above it hides what event, variables and answers to steps that waited
+    held under sensitive names, and what the runs above it were given. Queries as above,
+    one for each run above it, one where steps wait for answers, and what it takes to
+    fetch stored bodies: not within a transaction.
     """
-    hidden = hidden_from_readers(run)
+    hidden = hidden_from_readers(run) | given_secrets(_answers(run))
+    own = run.version.definition.get("variables")
     above: Run | None = run
     while above is not None:
-        hidden |= _given(above)
-        above = above.parent
+        hidden |= _given(above, own)
+        above, own = above.parent, None
     return Redactor(hidden)
 
 
-_EVENT = frozenset({"body", "content_type", "query"})
+def inherited(run: Run) -> frozenset[str]:
+    """What this run and those above were given as secrets, as it keeps it."""
+    texts = run.hidden if is_readable(run.hidden) else None
+    return frozenset(map(str, texts or ()))
 
 
-def _given(run: Run) -> frozenset[str]:
+_EVENT = frozenset({"body", "content_type", "headers", "query", "variables", "hidden"})
+
+
+def _given(run: Run, variables: Any) -> frozenset[str]:
     if run.get_deferred_fields() & _EVENT:
         run.refresh_from_db(fields=_EVENT)
-    try:
-        payload = trigger_payload(run)
-    except (UnreadablePayload, PayloadStoreAway):
-        return frozenset()  # it is not shown either
-    query = run.query if is_readable(run.query) else None
-    return given_secrets([payload, query])
+    parts = [run.headers, run.query, run.variables, variables]
+    body = opened(run.body)
+    if is_readable(body):
+        headers = run.headers if is_readable(run.headers) else {}
+        parts.append(parse_body(body, run.content_type))
+        parts.append(parse_event(body, run.content_type, headers))
+    readable = [part for part in parts if is_readable(part)]
+    return given_secrets(readable) | inherited(run)
+
+
+def _answers(run: Run) -> list[Any]:
+    """What people and other programs told the steps of this run that waited."""
+    answered = {kind for kind, action in all_actions().items() if action.answered_by}
+    if not any(
+        item.node["type"] in answered for item in walk_nodes(run.version.definition)
+    ):
+        return []
+    rows = StepRun.objects.filter(run=run, kind__in=answered)
+    outputs = rows.exclude(output=None).values_list("output", flat=True)
+    return [item for item in opened_all(list(outputs)) if is_readable(item)]
 
 
 def clean(row: Any, redactor: Redactor) -> Any:

@@ -17,7 +17,8 @@ from django_q.signals import post_execute, post_execute_in_worker, pre_execute
 
 from automate.lib.database import tune_sessions
 from runs.engine import pulse, seats
-from runs.engine.drain import SLICE, Drain, Reason
+from runs.engine.drain import Drain
+from runs.engine.shift import SLICE, Reason
 from runs.services.chores import all_chores
 
 logger = logging.getLogger(__name__)

@@ -16,7 +16,7 @@ from runs.models import Campaign, CampaignRun, Run, RunLog, WaitToken, Worker
 from tests.makers import make_attempt, make_job, make_run, make_step, make_user
 from webhooks.models import InboundEvent
 from workflows import services
-from workflows.models import Connection, Secret, Trigger, Workflow
+from workflows.models import Connection, N8nImport, Secret, Trigger, Workflow
 
 CANARY = "canary-7f3a"
 STEP = {
@@ -25,6 +25,26 @@ STEP = {
     "config": {"method": "POST", "url": "https://crm.example.com/hook"},
 }
 DEFINITION = {"nodes": [STEP]}
+# Of an import from n8n, with a node of each fidelity.
+REPORT = {
+    "counts": {"exact": 1, "approximate": 1, "unsupported": 1},
+    "nodes": [
+        {"node": "Orders", "type": "n8n-nodes-base.webhook", "fidelity": "approximate",
+         "became": "trigger: webhook", "step": "orders", "credentials": [],
+         "differs": ["the sender is answered 202 with the run's id"], "notes": []},
+        {"node": "Tell the CRM", "type": "n8n-nodes-base.httpRequest",
+         "fidelity": "exact", "became": "http_request", "step": "notify",
+         "differs": [], "notes": ['create the connection "crm"'],
+         "credentials": ["CRM", "c0"]},
+        {"node": "Work it out", "type": "n8n-nodes-base.code",
+         "fidelity": "unsupported", "became": "placeholder", "step": "work_it_out",
+         "differs": ["code in JavaScript or Python does not run here"], "notes": [],
+         "credentials": []},
+    ],
+    "credentials": ["CRM", "c0"],
+    "warnings": ['a connection leads to "Gone": no such node'],
+    "sticky_notes": 0,
+}  # fmt: skip
 
 
 def operator(*permissions: str, team: Team | None = None) -> User:
@@ -167,6 +187,9 @@ def world(rows: int = 3) -> Workflow:
         campaign = Campaign.objects.create(filter={"workflow": "orders"}, total=1)
         CampaignRun.objects.create(campaign=campaign, run=first)
     waiting_run(workflow)
+    N8nImport.objects.create(
+        workflow=workflow, source="file", source_id="orders.json", report=REPORT
+    )
     _background(rows)
     return workflow
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from django.conf import settings
@@ -60,6 +61,24 @@ def is_for_later(item: pytest.Item) -> bool:
     return home(item) != "postgresql"
 
 
+def is_for_once(item: pytest.Item) -> bool:
+    """Whether the pass on PostgreSQL that follows is enough for this test."""
+    marked = any(item.get_closest_marker(name) for name in ("once", "browser"))
+    return marked and uses_database(item)
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """The pass of `make test` on PostgreSQL does not even import what it leaves out."""
+    narrow = (
+        config.getoption("--only-database") and "not later" in config.option.markexpr
+    )
+    if settings.SQLITE or not narrow or not collection_path.match("test_*.py"):
+        return None
+    name = collection_path.relative_to(config.rootpath).as_posix()
+    wanted = name.startswith(ENGINE) or "mark.postgresql" in collection_path.read_text()
+    return None if wanted else True
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_itemcollected(item: pytest.Item) -> None:
     """Mark what is for later."""
@@ -77,6 +96,8 @@ def pytest_collection_modifyitems(
     """Leave out what cannot tell us more on this database."""
     wrong = "postgresql" if settings.SQLITE else "sqlite"
     dropped = [item for item in items if item.get_closest_marker(wrong)]
+    if settings.SQLITE and os.environ.get(FOLLOWED):
+        dropped += [item for item in items if is_for_once(item) and item not in dropped]
     if config.getoption("--only-database"):
         dropped += [
             item for item in items if item not in dropped and not uses_database(item)

@@ -9,7 +9,9 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import IO
+from typing import IO, TypeVar
+
+Seen = TypeVar("Seen")
 
 
 class Process:
@@ -95,6 +97,14 @@ def eventually(holds: Callable[[], bool], seconds: float = 10.0) -> None:
     while not holds():
         assert time.monotonic() < until, "it did not happen"
         time.sleep(0.02)
+
+
+def in_the_end(look: Callable[[], Seen], wanted: object, seconds: float = 10.0) -> Seen:
+    """What `look` sees as soon as that is `wanted`, else what it sees in the end."""
+    until = time.monotonic() + seconds
+    while (seen := look()) != wanted and time.monotonic() < until:
+        time.sleep(0.02)
+    return seen
 
 
 def with_environment(name: str, value: str) -> list[int]:

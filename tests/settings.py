@@ -12,8 +12,9 @@ import shutil
 import tempfile
 
 from automate import env
+from automate.settings_table import SETTINGS
 
-for _setting in env.SETTINGS:
+for _setting in SETTINGS:
     os.environ.pop(_setting.name, None)
 env.load_file = lambda path: None
 
@@ -30,9 +31,11 @@ if os.environ.get("TEST_DATABASE_URL"):
     os.environ["DATABASE_URL"] = os.environ["TEST_DATABASE_URL"]
 
 from automate.settings import *  # noqa: E402, F403
-from automate.settings import STATIC_ROOT, STORAGES  # noqa: E402
+from automate.settings import MIDDLEWARE, STATIC_ROOT, STORAGES  # noqa: E402
 
 STATIC_ROOT.mkdir()
+# Every answer of the API is as it is described.
+MIDDLEWARE = ["tests.contract.conforming.Conforming", *MIDDLEWARE]
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
 # Drains in threads measure the whole test process, which grows with each test.

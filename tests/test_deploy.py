@@ -10,10 +10,11 @@ import pytest
 import yaml
 
 from automate import env
+from automate.settings_table import SETTINGS
 
 ROOT = Path(env.BASE_DIR)
 UNITS = sorted(ROOT.glob("deploy/*.service"))
-GRACE = next(one.default for one in env.SETTINGS if one.name == "AUTOMATE_GRACE")
+GRACE = next(one.default for one in SETTINGS if one.name == "AUTOMATE_GRACE")
 
 
 def compose() -> dict[str, Any]:
@@ -27,7 +28,7 @@ def seconds(text: str) -> int:
 
 
 def test_the_containers_are_given_settings_that_exist() -> None:
-    known = {one.name for one in env.SETTINGS}
+    known = {one.name for one in SETTINGS}
     given = set(compose()["x-app"]["environment"])
 
     assert given <= known
@@ -41,7 +42,7 @@ def test_no_secret_has_a_default_in_the_compose_file() -> None:
 
 
 def test_a_number_in_the_compose_file_is_the_settings_default() -> None:
-    defaults = {one.name: one.default for one in env.SETTINGS}
+    defaults = {one.name: one.default for one in SETTINGS}
     environment = compose()["x-app"]["environment"]
     for name in ("AUTOMATE_WORKERS", "AUTOMATE_THREADS", "AUTOMATE_WEB"):
         assert environment[name] == f"${{{name}:-{defaults[name]}}}"
@@ -49,7 +50,7 @@ def test_a_number_in_the_compose_file_is_the_settings_default() -> None:
 
 def test_containers_reap_their_processes_and_get_time_to_stop() -> None:
     services = compose()["services"]
-    for name in ("web", "worker"):
+    for name in ("web", "stream", "worker"):
         assert services[name]["init"] is True
     assert seconds(services["worker"]["stop_grace_period"]) > GRACE + 5
 
@@ -66,7 +67,8 @@ def test_units_signal_the_main_process_alone_and_wait(unit: Path) -> None:
 
 
 def test_there_is_a_unit_for_each_kind_of_host() -> None:
-    assert [unit.stem for unit in UNITS] == ["automate-web", "automate-worker"]
+    kinds = ["automate-stream", "automate-web", "automate-worker"]
+    assert [unit.stem for unit in UNITS] == kinds
 
 
 def test_the_image_runs_as_somebody_without_rights_from_hashed_packages() -> None:

@@ -13,14 +13,17 @@ from uuid import UUID
 
 from django.conf import settings
 
-from automate.lib import cloudevents, jsonio, multipart
+from automate.lib import cloudevents, multipart
+from automate.lib.given_secrets import given_secrets
 from automate.lib.jsonio import storable_text
+from automate.lib.redaction import Redactor
 from automate.lib.sliding import Standing
 from runs.engine.payload import parse_body, parse_parts
 from webhooks.headers import read_headers, safe_headers, source_ip
 from webhooks.lookup import Entry, variables_of
 from webhooks.record import Rejected
 from webhooks.schemes import Verified
+from webhooks.weight import bearable, refuse_heavy
 from workflows.triggers.schemes import proof_headers
 
 MAX_QUERY_FIELDS = 1000
@@ -60,6 +63,7 @@ class Arrival:
         self.decisions: dict[str, Any] = {}
         self.seen: dict[str, Any] = {}
         self.is_member = False
+        self._variables: dict[UUID, Mapping[str, Any]] = {}  # shared by all of a batch
         # What a CloudEvent says of itself; None for everything else.
         self.event: Mapping[str, Any] | None = None
 
@@ -75,7 +79,7 @@ class Arrival:
         one.headers = {**self.headers, "content-type": cloudevents.STRUCTURED}
         one.body = body
         one.size = len(body)
-        one.event = cloudevents.attributes_of(jsonio.loads(body), place)
+        one.event = cloudevents.attributes_of(bearable(body), place)
         return one
 
     @property
@@ -117,12 +121,15 @@ class Arrival:
     def payload(self) -> Any:
         """The body as templates see it, the data of a CloudEvent.
 
-        Raises BadJSON and BadMultipart for what is not what its type says.
+        Raises BadJSON and BadMultipart for what is not what its type says, TurnedAway
+        for a value that would take too much memory.
         """
         if self.body and multipart.is_multipart(self.content_type):
             return parse_parts(self.body, self.content_type)
         if self.is_json and self.body and self.mode != "structured":
-            return jsonio.loads(self.body)
+            return bearable(self.body)
+        if not self.content_type.startswith("text/"):
+            refuse_heavy(self.body)  # it may be JSON all the same
         return parse_body(self.body, self.content_type)
 
     @property
@@ -169,7 +176,7 @@ class Arrival:
         )
 
     def scope(self, *, variables: bool) -> dict[str, Any]:
-        """What a trigger's expressions may refer to; `variables` cost a query."""
+        """What a trigger's expressions may refer to; `variables` cost one query."""
         trigger = {
             "payload": self.payload,
             "headers": self.safe_headers,
@@ -178,8 +185,15 @@ class Arrival:
             "event": self.event,
         }
         version = self.entry.version_id
-        known = variables_of(version) if variables and version else {}
-        return {"trigger": trigger, "variables": known}
+        if not variables or version is None:
+            return {"trigger": trigger, "variables": {}}
+        if version not in self._variables:
+            self._variables[version] = variables_of(version)
+        return {"trigger": trigger, "variables": self._variables[version]}
+
+    def redactor(self) -> Redactor:
+        """What hides, in words about this event, what it names a secret itself."""
+        return Redactor(given_secrets([self.payload, self.query, self.event]))
 
     def rejected(
         self,

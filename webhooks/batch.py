@@ -13,22 +13,29 @@ from automate.lib.jsonio import BadJSON
 from runs.services import Accepted
 from webhooks.answers import Answer, Filtered, Reason, TurnedAway, key_reused
 from webhooks.arrival import Arrival
-from webhooks.gates import WANTED, bad_event, not_json, pass_through
+from webhooks.gates import WANTED, pass_through
+from webhooks.gates.body import bad_event, not_json
 from webhooks.limiting import spend
 from webhooks.record import Rejected, keep_all
+from webhooks.weight import refuse_heavy
 
 MAX_EVENTS = 500
 
 Store = Callable[[Arrival], Accepted]
+Became = Callable[[Arrival], Accepted | None]
 
 
 @dataclass(slots=True)
 class _Member:
-    """One event of a batch and what became of it: `filtered`, or else `accepted`."""
+    """One event of a batch and what became of it: `filtered`, or else `accepted`.
+
+    `settled`: by what it became earlier, so that nothing is stored.
+    """
 
     arrival: Arrival
     filtered: Filtered | None = None
     accepted: Accepted | None = None
+    settled: bool = False
 
     @property
     def status(self) -> str:
@@ -58,26 +65,38 @@ class _Member:
         return None
 
 
-def accept_all(arrival: Arrival, store: Store) -> Answer:
+def accept_all(arrival: Arrival, store: Store, became: Became) -> Answer:
     """A run for each event that is new and wanted, in one transaction.
 
     202 when there is a new run, else 200; the answer tells about each event in the
     order of the batch. Nobody waits for the answers of these runs. `store` accepts one
-    event. Raises TurnedAway for the whole batch, with the place of what is wrong.
+    event, `became` tells what one that is filtered became before. Raises TurnedAway for
+    the whole batch, with the place of what is wrong.
     """
     members = [_Member(one) for one in _taken_apart(arrival)]
-    for member in members:
-        try:
-            pass_through(WANTED, member.arrival)
-        except Filtered as reason:
-            member.filtered = reason
+    for number, member in enumerate(members):
+        _ask(member, f"[{number}]", became)
     repeat(lambda: _store(members, store))
     keep_all([row for member in members if (row := member.rejected())])
     return _answer(members)
 
 
+def _ask(member: _Member, place: str, became: Became) -> None:
+    """Whether the trigger wants it, and what it became before if not."""
+    try:
+        pass_through(WANTED, member.arrival)
+    except Filtered as reason:
+        member.settled = True
+        member.accepted = became(member.arrival)
+        if member.accepted is None:
+            member.filtered = reason
+        elif member.accepted.conflict:
+            raise key_reused(member.accepted.run_id).at(place) from None
+
+
 def _taken_apart(arrival: Arrival) -> list[Arrival]:
     try:
+        refuse_heavy(arrival.body)
         texts = cloudevents.members(arrival.body)
         if len(texts) > MAX_EVENTS:
             raise TurnedAway(
@@ -103,7 +122,7 @@ def _store(members: Sequence[_Member], store: Store) -> None:
     payload store: no other is asked while the transaction is open."""
     with write_transaction():
         for number, member in enumerate(members):
-            if member.filtered is not None:
+            if member.settled:
                 continue
             try:
                 member.accepted = store(member.arrival)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from io import BytesIO
 from typing import Any, Protocol
 
 from automate.lib.arriving import Stalled
@@ -33,7 +34,7 @@ class BodyReader:
     def __init__(self, environ: Mapping[str, Any]) -> None:
         """Raises BadBody when nobody can know where the body ends."""
         self._stream: Stream = environ["wsgi.input"]
-        self._pieces: list[bytes] = []
+        self._buffer = BytesIO()  # grows in place, and gives its bytes away uncopied
         self._expects = "100-continue" in environ.get("HTTP_EXPECT", "").lower()
         self.size = 0
         self.length = _announced(environ)
@@ -50,7 +51,7 @@ class BodyReader:
             piece = self._next(cap + 1 - self.size)
             if not piece:
                 return self._whole()
-            self._pieces.append(piece)
+            self._buffer.write(piece)
             self.size += len(piece)
         return None
 
@@ -59,7 +60,7 @@ class BodyReader:
 
         A sender that waits for "100 Continue" has not begun and is left alone.
         """
-        self._pieces.clear()
+        self._buffer = BytesIO()
         if self._expects and not self.size:
             return
         limit = self.size + DRAIN
@@ -84,8 +85,7 @@ class BodyReader:
     def _whole(self) -> bytes:
         if self.length is not None and self.size < self.length:
             raise BadBody("The body is shorter than Content-Length says.")
-        self._pieces = [b"".join(self._pieces)]
-        return self._pieces[0]
+        return self._buffer.getvalue()
 
 
 def _announced(environ: Mapping[str, Any]) -> int | None:

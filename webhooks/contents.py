@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from automate.lib import bodies, cloudevents, jsonio
+from automate.lib import bodies, cloudevents, jsoncheck
 from automate.lib.multipart import BadMultipart, is_multipart
 from runs.engine.payload import FORM, MAX_FIELDS
 from webhooks.arrival import Arrival
+from webhooks.weight import LARGE, bearable
 
 LONGEST_TYPE = 200  # characters of a Content-Type that a run keeps
 
@@ -21,7 +22,8 @@ class UnknownFormat(ValueError):
 def check_body(arrival: Arrival) -> None:
     """Raises BadJSON, BadForm, BadEvent and UnknownFormat.
 
-    The members of a batch are checked one by one, where they are taken apart.
+    The members of a batch are checked one by one, where they are taken apart. Of a
+    large JSON body no value is built, unless something of the trigger's asks for it.
     """
     mode = arrival.mode
     if mode == "unknown":
@@ -29,7 +31,9 @@ def check_body(arrival: Arrival) -> None:
     if mode == "batch":
         return
     if mode == "structured":
-        arrival.event = cloudevents.attributes_of(jsonio.loads(arrival.body))
+        arrival.event = cloudevents.attributes_of(bearable(arrival.body))
+    elif arrival.is_json and len(arrival.body) > LARGE:
+        jsoncheck.check(arrival.body)
     elif arrival.is_json:
         _ = arrival.payload
     elif arrival.body:

@@ -32,10 +32,11 @@ KNOWN_BY = {
     "body": "its body",
 }
 PASSED = {
-    "size": "Not too large, and it came whole.",
+    "size": "It came whole.",
     "encoding": "Not compressed.",
     "known": "The address is the trigger's.",
     "signature": "The sender proved who it is.",
+    "fits": "Not too large.",
     "method": "The trigger takes its method.",
     "active": "Workflow and trigger were switched on.",
     "required_headers": "The headers that the trigger asks for were there.",
@@ -156,20 +157,21 @@ def explain_event(event: InboundEvent) -> Explanation:
 
 
 def _reason(event: InboundEvent) -> str:
-    return str(event.get_reason_display()).lower()
+    return str(event.get_reason_display())
 
 
 def _subject(event: InboundEvent) -> str:
     whose = "an unknown address"
     if event.trigger is not None:
-        where = event.trigger.path or event.trigger.pk
-        whose = f"{where} of {event.trigger.workflow}"
-    name = f" {event.event_id}" if event.event_id else ""
+        where = event.trigger.path or event.trigger.key or event.trigger.pk
+        whose = f"the {event.trigger.kind} {where} of {event.trigger.workflow}"
+    name = f" {event.known_as}" if event.known_as else ""
     sender = f" from {event.source_ip}" if event.source_ip else ""
     if event.minute is not None:
+        many = "1 event" if event.count == 1 else f"{event.count:,} events"
         return (
-            f"{event.count:,} event(s) to {whose} in the minute from "
-            f"{at(event.minute)}, the last{sender}: counted, not kept one by one"
+            f"{many} to {whose} in the minute from {at(event.minute)}, the "
+            f"last{sender}: counted, not kept one by one"
         )
     return f"Event{name} to {whose}{sender} at {at(event.at)}: {event.status}"
 

@@ -57,7 +57,7 @@ def find(wanted: str, trigger: Trigger | None = None) -> Found:
 
 def runs_to_explain() -> QuerySet[Run]:
     """Runs with what an explanation reads."""
-    return Run.objects.select_related(*READS).defer("variables", "output")
+    return Run.objects.select_related(*READS).defer("output")
 
 
 def _run_rule(wanted: str) -> Q:

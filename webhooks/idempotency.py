@@ -27,20 +27,23 @@ def dedupe_of(
     within: str = "",
     headers: Mapping[str, str],
     scope: Callable[[str], Mapping[str, Any]],
+    content_hash: Callable[[], str],
     body_varies: bool = False,
 ) -> Dedupe | None:
     """The event's identity by the trigger's `idempotency`; None when it has none.
 
     `delivery_id` is the provider's, `within` what tells events with the same headers
     apart (those of a batch), `scope` gives what a template may refer to;
-    `body_varies`: the provider's id alone tells, whatever the body. Raises
+    `content_hash` tells a repetition from another event under the same key, which is
+    refused (`webhooks.sameness`); `body_varies`: the provider's id alone tells,
+    whatever the body. Raises
     workflows.expressions.ExpressionError when the template fails.
     """
     by = rule.get("by", "delivery")
     ttl = KEPT
-    body_hash = hashlib.sha256(body).hexdigest()
     if by == "none":
         return None
+    body_hash = content_hash()
     if by == "header":
         key = headers.get(rule["header"].lower(), "")
         if key and within:
@@ -48,7 +51,7 @@ def dedupe_of(
     elif by == "template":
         key = _rendered(rule["template"], scope)
     elif by == "body":
-        key = f"body:{body_hash}"
+        key = f"body:{hashlib.sha256(body).hexdigest()}"
         ttl = timedelta(seconds=rule.get("window", DEFAULT_WINDOW))
     else:
         # The provider's own id first: where ids are signed, a header beside it would

@@ -12,6 +12,7 @@ from automate.lib.clock import Clock, SystemClock
 from automate.lib.errors import Code
 from automate.lib.payloads import PayloadStoreAway
 from runs.services import Accepted, Dedupe, Event, Target, accept, key_of
+from runs.services.accept import known
 from runs.services.search import read_keys
 from webhooks import batch, handshake
 from webhooks.answers import (
@@ -27,10 +28,12 @@ from webhooks.answers import (
     with_rate,
 )
 from webhooks.arrival import Arrival, Incoming
-from webhooks.gates import GATES, WANTED, pass_through, scope_for
+from webhooks.gates import GATES, WANTED, pass_through
+from webhooks.gates.wanted import scope_for
 from webhooks.headers import traceparent
 from webhooks.idempotency import dedupe_of, known_by
 from webhooks.record import keep, tally
+from webhooks.sameness import content_hash
 from webhooks.waiting import kept_waiting
 from workflows import expressions
 from workflows.triggers.webhook import longest_wait
@@ -73,8 +76,15 @@ def _decide(arrival: Arrival) -> Answer:
 def _pass_gates(arrival: Arrival) -> Answer:
     pass_through(GATES, arrival)
     if arrival.mode == "batch":
-        return batch.accept_all(arrival, _store)
-    pass_through(WANTED, arrival)
+        return batch.accept_all(arrival, _store, _became)
+    try:
+        pass_through(WANTED, arrival)
+    except Filtered:
+        first = _became(arrival)
+        if first is None:
+            raise
+        _note(arrival, first)
+        return accepted(first.run_id, duplicate=True)
     seconds = longest_wait(arrival.entry.config)
     if seconds:
         return kept_waiting(partial(_accept, arrival), seconds)
@@ -99,6 +109,26 @@ def _store(arrival: Arrival, awaited_as: UUID | None = None) -> Accepted:
         awaited_as=awaited_as,
         decisions=arrival.decisions,
     )
+
+
+def _became(arrival: Arrival) -> Accepted | None:
+    """The run that an event became before of which the trigger now wants no more.
+
+    Asked only then: for all others the key's constraint decides. An event without what
+    identifies it is filtered, not refused: it need not be one of those that have it.
+    """
+    gate, decisions = arrival.gate, dict(arrival.decisions)
+    arrival.gate = "idempotency"
+    try:
+        first = known(_identity(arrival))
+    except TurnedAway:
+        first = None
+    if first is None:
+        arrival.gate, arrival.decisions = gate, decisions
+    else:
+        arrival.decisions.pop("condition", None)
+        arrival.seen.clear()
+    return first
 
 
 def _note(arrival: Arrival, outcome: Accepted) -> None:
@@ -130,6 +160,7 @@ def _identity(arrival: Arrival) -> Dedupe | None:
             body_varies=arrival.verified.body_varies,
             within=arrival.cloud_id if arrival.is_member else "",
             headers=arrival.headers,
+            content_hash=lambda: content_hash(arrival),
             scope=lambda source: scope_for(arrival, source),
         )
     except expressions.ExpressionError as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from threading import Lock
 from typing import Any, cast
@@ -132,6 +132,8 @@ class Tally:
 
 
 def _write(minute: datetime, count: int, event: Rejected) -> None:
+    if count > 1:
+        event = replace(event, event_id="")
     statement = _COUNT_STRANGER if event.trigger_id is None else _COUNT
     values = _columns(event) | {"count": count, "minute": minute}
     parameters = [_prepared(name, values[name]) for name in _WRITTEN]
@@ -157,7 +159,7 @@ _WRITTEN = ("trigger_id", "reason", "status", "detail", "event_id", "source_ip",
 _INSERT = f"INSERT INTO webhooks_inboundevent AS i ({', '.join(_WRITTEN)}) "
 _SET = """ DO UPDATE SET count = i.count + excluded.count, detail = excluded.detail,
     source_ip = excluded.source_ip, size = excluded.size, gate = excluded.gate,
-    status = excluded.status"""
+    status = excluded.status, event_id = ''"""
 _VALUES = ", ".join(["%s"] * len(_WRITTEN))
 _COUNT_STRANGER = (
     f"{_INSERT} VALUES ({_VALUES}) "

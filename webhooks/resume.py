@@ -16,10 +16,11 @@ from automate.lib.errors import Code
 from runs import addresses, services
 from runs.models import Run
 from runs.services import Decision, Given
-from webhooks import gates, record, resume_page
+from webhooks import record, resume_page
 from webhooks.answers import Answer, Reason, TurnedAway, unauthorized, unavailable
 from webhooks.arrival import Arrival, Incoming
 from webhooks.body import BadBody, BodyReader
+from webhooks.gates import body as body_gates
 from webhooks.headers import safe_headers
 
 logger = logging.getLogger(__name__)
@@ -61,7 +62,10 @@ def receive(incoming: Incoming, clock: Clock = _clock) -> Answer:
 
 def _refusal(error: services.RunServiceError) -> TurnedAway:
     status = STATUSES.get(type(error), 409)
-    return TurnedAway(None, status, error.code, error.message)
+    message = error.message
+    if isinstance(error, services.AlreadyAnswered):
+        message = error.to_strangers
+    return TurnedAway(None, status, error.code, message)
 
 
 def _answer(arrival: Arrival) -> Answer:
@@ -78,13 +82,13 @@ def _answer(arrival: Arrival) -> Answer:
         )
     if method in ("GET", "HEAD"):
         return resume_page.question(services.look_at(asked.run_id, asked.node_id))
-    gates.encoding(arrival)
+    body_gates.encoding(arrival)
     _read(arrival, LARGEST_DECISION if asked.kind == "approval" else settings.MAX_BODY)
-    gates.well_formed(arrival)
+    body_gates.well_formed(arrival)
     given = _decision(arrival) if asked.kind == "approval" else _data(arrival)
     waited = services.resume(asked.run_id, asked.node_id, given)
     if resume_page.is_wanted(arrival):
-        return resume_page.thanks(given.decision, waited=waited)
+        return resume_page.thanks(given, arrival.now, waited=waited)
     body = {
         "run_id": str(asked.run_id),
         "node": asked.node_id,
@@ -99,7 +103,7 @@ def _asked(arrival: Arrival) -> Asked:
     run_id, node_id, signature = parts if len(parts) == 3 else ("", "", "")
     if not addresses.may_answer(run_id, node_id, signature):
         _discard(arrival)
-        raise unauthorized(Reason.BAD_SIGNATURE, "No step has this address.")
+        raise _no_such_address()
     run = (
         Run.objects.filter(pk=run_id)
         .select_related("version")
@@ -112,6 +116,16 @@ def _asked(arrival: Arrival) -> Asked:
     if kind not in METHODS:
         raise services.WaitOver("This step does not wait for answers.")
     return Asked(run.pk, node_id, kind)
+
+
+def _no_such_address() -> TurnedAway:
+    """One answer for every address that is none of ours."""
+    refused = unauthorized(Reason.BAD_SIGNATURE, "No step has this address.")
+    refused.message = (
+        "No question belongs to this address. It may be incomplete or mistyped: use "
+        "the whole link as it was sent."
+    )
+    return refused
 
 
 def _discard(arrival: Arrival) -> None:

@@ -9,11 +9,12 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+from datetime import datetime
 from typing import Any
 
 from django.template.loader import render_to_string
 
-from runs.services import Question
+from runs.services import Given, Question
 from webhooks.answers import Answer, TurnedAway
 from webhooks.arrival import Arrival
 
@@ -21,6 +22,7 @@ HTML = "text/html; charset=utf-8"
 STYLE = """
 :root{color-scheme:light dark;--line:#8a8f98;--quiet:#57606a;--yes:#116329;--no:#a40e26}
 @media(prefers-color-scheme:dark){:root{--quiet:#a9b1bb;--line:#6e7681}}
+html{background:Canvas;color:CanvasText}
 *{box-sizing:border-box}
 body{margin:0;font:1rem/1.5 system-ui,sans-serif}
 main{max-width:40rem;margin:0 auto;padding:1.25rem}
@@ -70,10 +72,16 @@ def question(asked: Question) -> Answer:
     )
 
 
-def thanks(decision: str, *, waited: bool) -> Answer:
-    """The decision has been taken over."""
+def thanks(given: Given, at: datetime, *, waited: bool) -> Answer:
+    """The decision has been taken over: which, when, and what was said about it."""
     note = "The workflow goes on." if waited else "It counts once the step is reached."
-    return _page(200 if waited else 202, f"{DONE[decision]}. Thank you.", note=note)
+    return _page(
+        200 if waited else 202,
+        f"{DONE[given.decision]}. Thank you.",
+        note=note,
+        said=f"{DONE[given.decision]} through this link at {at:%Y-%m-%d %H:%M:%S} UTC.",
+        comment=given.comment.strip(),
+    )
 
 
 def refusal(error: TurnedAway) -> Answer:

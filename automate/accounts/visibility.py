@@ -53,6 +53,17 @@ def governs(user: User, other: User) -> bool:
     return rows.exists() and other.get_all_permissions() <= user.get_all_permissions()
 
 
+def seen_keys(user: User) -> Q:
+    """The API keys that `user` may see and revoke, if permitted: their own; for who
+    changes people theirs too, for superusers all.
+    """
+    if user.is_superuser:
+        return Q()
+    if not user.has_perm("accounts.change_user"):
+        return Q(user=user)
+    return Q(user=user) | Q(user__in=User.objects.filter(governed_people(user)))
+
+
 def seen_entries(user: User) -> Q:
     """The audit for `user`: their own acts, and what was done to what they see.
 

@@ -24,6 +24,8 @@ BATCH = "application/cloudevents-batch+json"
 VERSION = "1.0"
 HEADER = "ce-specversion"
 REQUIRED = ("id", "source", "type")
+MOST_TOLD = 20
+Problem = tuple[str, str]
 _TEXTS = frozenset(
     {*REQUIRED, "specversion", "subject", "time", "dataschema", "datacontenttype"}
 )
@@ -38,12 +40,14 @@ _MEMBERS = json.JSONDecoder()
 
 
 class BadEvent(ValueError):
-    """What is wrong with an event; `place` names the attribute: "[3].id"."""
+    """All that is wrong with an event: pairs of an attribute's place and what it is.
 
-    def __init__(self, place: str, message: str) -> None:
-        super().__init__(f"{place} {message}")
-        self.place = place
-        self.message = message
+    A place is "source", "ce-source" or "[3].id". At most `MOST_TOLD` of them.
+    """
+
+    def __init__(self, *problems: Problem) -> None:
+        self.problems = problems[:MOST_TOLD]
+        super().__init__("; ".join(f"{place} {what}" for place, what in self.problems))
 
 
 def mode_of(content_type: str, headers: Mapping[str, Any]) -> str:
@@ -64,31 +68,14 @@ def attributes_of(event: Any, place: str = "") -> dict[str, Any]:
     Null is the same as not there (JSON format, section 2.2).
     """
     if not isinstance(event, dict):
-        raise BadEvent(place or "body", "must be an object: one CloudEvent")
+        raise BadEvent((place or "body", "must be an object: one CloudEvent"))
     found = {
         name: value
         for name, value in event.items()
         if name not in ("data", "data_base64") and value is not None
     }
     before = f"{place}." if place else ""
-    for name, value in found.items():
-        if not _NAME.fullmatch(name):
-            raise BadEvent(
-                f"{before}{jsonio.storable_text(name)[:50]}",
-                "is no attribute: names hold lower-case letters and digits",
-            )
-        if name in _TEXTS:
-            if not isinstance(value, str) or not value:
-                raise BadEvent(before + name, "must be a text that is not empty")
-        elif isinstance(value, float | dict | list):
-            raise BadEvent(
-                before + name, "must be a text, a whole number, true or false"
-            )
-    _check(found, before)
-    if "data_base64" in event:
-        if "data" in event:
-            raise BadEvent(f"{before}data_base64", "must not stand beside data")
-        _decoded(event, before)
+    _refuse([*_misshapen(found, before), *_wrong(found, before), *_data(event, before)])
     return found
 
 
@@ -104,10 +91,9 @@ def attributes_in(headers: Mapping[str, str], content_type: str) -> dict[str, An
     }
     if content_type:
         found["datacontenttype"] = content_type
-    for name in found.keys() & _TEXTS:
-        if not found[name]:
-            raise BadEvent(f"ce-{name}", "must not be empty")
-    _check(found, "ce-")
+    empty = [(f"ce-{name}", "must not be empty") for name in _TEXTS
+             if found.get(name) == ""]  # fmt: skip
+    _refuse([*sorted(empty), *_wrong(found, "ce-")])
     return found
 
 
@@ -128,7 +114,7 @@ def members(batch: bytes) -> list[bytes]:
     Raises BadJSON for what is no JSON, BadEvent for what is no array.
     """
     if not isinstance(jsonio.loads(batch), list):
-        raise BadEvent("body", "must be an array of CloudEvents")
+        raise BadEvent(("body", "must be an array of CloudEvents"))
     return [text.encode() for text in _slices(batch.decode().removeprefix("\ufeff"))]
 
 
@@ -148,20 +134,55 @@ def _after_blanks(text: str, at: int) -> int:
     return found.end() if found else at
 
 
-def _check(found: Mapping[str, Any], before: str) -> None:
-    version = found.get("specversion")
-    if version is None:
-        raise BadEvent(f"{before}specversion", "is required")
-    if version != VERSION:
-        raise BadEvent(f"{before}specversion", f'must be "{VERSION}"')
-    for name in REQUIRED:
+def _refuse(problems: list[Problem]) -> None:
+    if problems:
+        raise BadEvent(*problems)
+
+
+def _misshapen(found: Mapping[str, Any], before: str) -> Iterator[Problem]:
+    """Names that are none, and values of another type."""
+    for name, value in found.items():
+        if not _NAME.fullmatch(name):
+            yield (
+                f"{before}{jsonio.storable_text(name)[:50]}",
+                "is no attribute: names hold lower-case letters and digits",
+            )
+        elif name in _TEXTS:
+            if not isinstance(value, str) or not value:
+                yield before + name, "must be a text that is not empty"
+        elif isinstance(value, float | dict | list):
+            yield before + name, "must be a text, a whole number, true or false"
+
+
+def _wrong(found: Mapping[str, Any], before: str) -> Iterator[Problem]:
+    """What is missing, and texts that do not say what they should."""
+    for name in ("specversion", *REQUIRED):
         if name not in found:
-            raise BadEvent(before + name, "is required")
+            yield before + name, "is required"
+    texts = {
+        name: value
+        for name, value in found.items()
+        if name in _TEXTS and isinstance(value, str) and value
+    }
+    if texts.get("specversion", VERSION) != VERSION:
+        yield f"{before}specversion", f'must be "{VERSION}"'
     for name in ("id", "source", "type", "subject"):
-        if _CONTROLS.search(found.get(name, "")):
-            raise BadEvent(before + name, "must not hold control characters")
-    if "time" in found and not _is_time(found["time"]):
-        raise BadEvent(f"{before}time", "must be a time like 2026-01-31T12:00:00Z")
+        if _CONTROLS.search(texts.get(name, "")):
+            yield before + name, "must not hold control characters"
+    if "time" in texts and not _is_time(texts["time"]):
+        yield f"{before}time", "must be a time like 2026-01-31T12:00:00Z"
+
+
+def _data(event: Mapping[str, Any], before: str) -> Iterator[Problem]:
+    if "data_base64" not in event:
+        return
+    if "data" in event:
+        yield f"{before}data_base64", "must not stand beside data"
+        return
+    try:
+        _decoded(event, before)
+    except BadEvent as error:
+        yield from error.problems
 
 
 def _is_time(text: str) -> bool:
@@ -190,4 +211,4 @@ def _decoded(event: Mapping[str, Any], before: str) -> bytes:
             raise TypeError
         return base64.b64decode(text, validate=True)
     except (TypeError, ValueError, binascii.Error):
-        raise BadEvent(f"{before}data_base64", "must be base64") from None
+        raise BadEvent((f"{before}data_base64", "must be base64")) from None

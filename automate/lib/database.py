@@ -112,7 +112,9 @@ def is_repeatable(error: BaseException) -> bool:
 
 def repeat(work: Callable[[], T], *, tries: int = 5) -> T:
     """`work()`, again after a deadlock or serialization failure."""
-    for number in range(1, tries + 1):
+    number = 0
+    while True:
+        number += 1
         try:
             return work()
         except OperationalError as error:
@@ -120,4 +122,3 @@ def repeat(work: Callable[[], T], *, tries: int = 5) -> T:
                 raise
             logger.warning("repeating a transaction after %s", error.__cause__)
             time.sleep(random.uniform(0, 0.02 * number))  # noqa: S311 - spreads load
-    raise AssertionError("unreachable")  # pragma: no cover

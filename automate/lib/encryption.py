@@ -1,55 +1,30 @@
-"""Encrypted columns: AES-256-GCM under a ring of keys, bound to their column.
+"""Encrypted columns: their values are under the ring of keys (`automate.lib.key_ring`).
 
-A column holds `<key id>:` and a 12-byte nonce, the ciphertext and its tag
-(NIST SP 800-38D). The column's name, `app_label.Model.field`, is authenticated
-with it, so a value that was moved to another column does not decrypt. To rename
-an encrypted field or its model is therefore a data migration.
+The column's name, `app_label.Model.field`, is authenticated with each value, so one
+that was moved to another column does not decrypt. To rename an encrypted field or its
+model is therefore a data migration.
 """
 
 from __future__ import annotations
 
 import base64
-import hashlib
 import json
-import os
-from collections.abc import Iterator, Sequence
-from functools import lru_cache
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from django.apps import apps
-from django.conf import settings
-from django.core.exceptions import FieldError, ImproperlyConfigured
-from django.core.signals import setting_changed
+from django.core.exceptions import FieldError
 from django.db import models
 from django.db.models.lookups import Exact
 from django_cryptography.fields import EncryptedMixin
 
 from automate.lib import jsonio
+from automate.lib.key_ring import BadToken, UnknownKey, get_ring, key_id_of
 from automate.lib.sealed import Elsewhere, elsewhere
 from automate.lib.sealed import Unreadable as Unreadable
 
-NONCE = 12
-KEY_ID = 8
-_PREFIX = KEY_ID + 1
-_HEX = frozenset(b"0123456789abcdef")
 _SERIALISED = "encrypted:"
-
-
-class UnknownKey(Exception):
-    """The ring lacks the key that a value was written with."""
-
-    def __init__(self, key_id: str) -> None:
-        super().__init__(f"No key {key_id} in FIELD_ENCRYPTION_KEYS.")
-        self.key_id = key_id
-
-
-class BadToken(Exception):
-    """A stored value is damaged, or was written for another column."""
 
 
 def is_readable(value: object) -> bool:
@@ -63,103 +38,6 @@ def is_readable(value: object) -> bool:
 def may_be_copied(value: object) -> bool:
     """Whether another row of the column can take this value over: as it is, unread."""
     return is_readable(value) or isinstance(value, Elsewhere)
-
-
-def key_id_of(stored: bytes) -> str:
-    """The id of the key that wrote a stored value; "" when it was written by none."""
-    head = bytes(stored[:_PREFIX])
-    if len(head) == _PREFIX and head[KEY_ID] == 0x3A and _HEX.issuperset(head[:KEY_ID]):
-        return head[:KEY_ID].decode("ascii")
-    return ""
-
-
-class KeyRing:
-    """Keys by id: the first writes, all read.
-
-    Nonces are random, which is sound for 2**32 values under one key (SP 800-38D,
-    section 8.3): put a new key first long before.
-    """
-
-    def __init__(self, keys: Sequence[str]) -> None:
-        """Raises ValueError for no keys and for an empty one."""
-        if not keys or not all(key.strip() for key in keys):
-            raise ValueError("A key ring needs at least one key, and no empty ones.")
-        self._ciphers: dict[bytes, AESGCM] = {}
-        for key in keys:
-            derived = _derive(key.strip())
-            name = hashlib.sha256(derived).hexdigest()[:KEY_ID].encode("ascii")
-            self._ciphers.setdefault(name, AESGCM(derived))
-        self._first = next(iter(self._ciphers))
-        self._writer = self._ciphers[self._first]
-        self._head = self._first + b":"
-
-    @property
-    def key_ids(self) -> list[str]:
-        """Ids of the keys, the writing one first."""
-        return [name.decode("ascii") for name in self._ciphers]
-
-    def encrypt(self, plain: bytes, context: str) -> bytes:
-        """The stored form of `plain` for the column `context`, under the first key."""
-        nonce = os.urandom(NONCE)
-        return self._head + nonce + self._writer.encrypt(nonce, plain, context.encode())
-
-    def decrypt(self, stored: bytes, context: str) -> bytes:
-        """The plaintext of a stored value. Raises UnknownKey or BadToken."""
-        cipher = self._ciphers.get(stored[:KEY_ID])
-        if cipher is None:
-            key_id = key_id_of(stored)
-            if key_id:
-                raise UnknownKey(key_id)
-            raise BadToken("The stored value names no key.")
-        start = _PREFIX + NONCE
-        try:
-            return cipher.decrypt(
-                stored[_PREFIX:start], stored[start:], context.encode()
-            )
-        except (InvalidTag, ValueError):
-            raise BadToken(
-                "The stored value is damaged or belongs to another column."
-            ) from None
-
-    def reencrypt(self, stored: bytes, context: str) -> bytes | None:
-        """The value under the first key; None when it is already.
-
-        Raises UnknownKey or BadToken.
-        """
-        if stored.startswith(self._head):
-            return None
-        return self.encrypt(self.decrypt(stored, context), context)
-
-
-def _derive(key: str) -> bytes:
-    """32 bytes from a key of any form (HKDF-SHA256, RFC 5869, without salt)."""
-    kdf = HKDF(SHA256(), length=32, salt=None, info=b"automate field encryption")
-    return kdf.derive(key.encode("utf-8"))
-
-
-@lru_cache(maxsize=1)
-def get_ring() -> KeyRing:
-    """The ring of settings.FIELD_ENCRYPTION_KEYS, made once.
-
-    Raises ImproperlyConfigured when the setting is missing or holds an empty key.
-    """
-    try:
-        return KeyRing(getattr(settings, "FIELD_ENCRYPTION_KEYS", ()))
-    except ValueError as error:
-        raise ImproperlyConfigured(f"FIELD_ENCRYPTION_KEYS: {error}") from None
-
-
-def _forget_ring(*, setting: str, **_kwargs: Any) -> None:
-    if setting == "FIELD_ENCRYPTION_KEYS":
-        get_ring.cache_clear()
-
-
-setting_changed.connect(_forget_ring)
-
-
-def reencrypt(stored: bytes, context: str) -> bytes | None:
-    """`KeyRing.reencrypt` with the ring of the settings."""
-    return get_ring().reencrypt(stored, context)
 
 
 if TYPE_CHECKING:

@@ -7,6 +7,7 @@ import os
 import secrets
 import threading
 import time
+from datetime import datetime
 from uuid import UUID
 
 _COUNTER_BITS = 42
@@ -63,6 +64,12 @@ os.register_at_fork(after_in_child=_after_fork)
 def uuid7() -> UUID:
     """A new UUIDv7 (RFC 9562), greater than every earlier one of this process."""
     return _generate()
+
+
+def first_id(moment: datetime) -> UUID:
+    """The smallest UUIDv7 of a moment: ids made from then on are not below it."""
+    milliseconds = max(int(moment.timestamp() * 1000), 0) & 0xFFFF_FFFF_FFFF
+    return UUID(int=milliseconds << 80 | _VERSION_AND_VARIANT)
 
 
 def new_key(bits: int = 128) -> str:

@@ -38,7 +38,11 @@ def loads(raw: bytes | str) -> Any:
     nesting deeper than 200, NaN and infinities, numbers too large for a float,
     integers of more than 4,300 digits, a key given twice, lone surrogates.
     """
-    text = _decode(raw)
+    return value_of(_decode(raw))
+
+
+def value_of(text: str) -> Any:
+    """The same of a text that is known to be without raw lone surrogates."""
     _check_depth(text)
     try:
         value = _DECODER.decode(text)
@@ -93,11 +97,21 @@ def _decode(raw: bytes | str) -> str:
     return text.removeprefix("\ufeff")
 
 
+def brackets_of(text: str) -> str:
+    """The brackets of a JSON text, without those within its texts."""
+    return _NOT_BRACKETS.sub("", _TEXTS.sub("", text))
+
+
+def given_twice(key: str) -> BadJSON:
+    """An object has this key twice."""
+    return BadJSON(f"the key {storable_text(key)[:100]!r} is given twice")
+
+
 def _check_depth(text: str) -> None:
     if text.count("[") + text.count("{") <= MAX_DEPTH:
         return
     depth = 0
-    for bracket in _NOT_BRACKETS.sub("", _TEXTS.sub("", text)):
+    for bracket in brackets_of(text):
         depth += 1 if bracket in "[{" else -1
         if depth > MAX_DEPTH:
             raise BadJSON(f"nested deeper than {MAX_DEPTH} levels")
@@ -109,7 +123,7 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         seen: set[str] = set()
         for key, _ in pairs:
             if key in seen:
-                raise BadJSON(f"the key {storable_text(key)[:100]!r} is given twice")
+                raise given_twice(key)
             seen.add(key)
     return found
 

@@ -5,28 +5,22 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Iterable, Mapping
-from functools import lru_cache
 from typing import Any
 from urllib.parse import quote_plus, unquote_plus
 
-from automate.lib import bodies, jsonio
+from automate.lib import bodies, jsonio, sensitive
 from automate.lib.jsonio import storable, storable_text
 from automate.lib.secret_patterns import SHORTEST, finder
+from automate.lib.sensitive import (
+    PARAMETER,
+    REDACTED_NAMES,
+    REDACTED_PARAMETERS,
+    REDACTED_PARTS,
+    hidden_keys,
+    normalise,
+)
 
 REDACTED = "[redacted]"
-
-# Compared in lower case, without hyphens, underscores, dots and spaces.
-REDACTED_NAMES = frozenset({"auth", "xauth", "otp", "cvv", "cvc", "cvv2"})
-REDACTED_PARTS = (
-    "authorization", "cookie", "token", "secret", "password", "passwd", "passphrase",
-    "pwd", "apikey", "signature", "credential", "privatekey", "accesskey", "signingkey",
-    "encryptionkey", "sessionid", "sessionkey", "jwt", "assertion",
-)  # fmt: skip
-REDACTED_PARAMETERS = frozenset({"key", "sig", "hmac"})
-# Places in a listing and words about tokens, which are no credentials.
-PLAIN_NAMES = frozenset(
-    {"tokentype", "pagetoken", "nextpagetoken", "prevpagetoken", "nexttoken"}
-)
 
 # Whether a text can hold a sensitive name is asked in two steps, for speed: most hold
 # none of the stems.
@@ -47,7 +41,6 @@ LARGEST_PARSED = 1024 * 1024
 MAX_NESTED_TEXTS = 3
 
 _USERINFO = re.compile(r"(:(?:\\{0,7}/){2})[^/\s?#\"'<>\\]*@")
-_PARAMETER = re.compile(r"(^|[?&;#]\s?)([^=&;#?\s\"'<>/]{1,100}+)=([^&;#\s\"'<>]++)")
 # Keys and values of JSON that does not parse, also of JSON in a text of JSON.
 _KEY = re.compile(r'"([^"\\]{1,100}+)\\{0,7}+"\s{0,50}+:\s{0,50}+')
 _ATOM = re.compile(
@@ -63,21 +56,6 @@ _ADDRESS = re.compile(
     r"[a-z2-7]{32}(?![a-z2-7])"
 )
 _KEPT_ATOMS = frozenset({"null", "true", "false", '""'})
-
-
-def normalise(name: str) -> str:
-    """A name as it is compared: "X-Api_Key" is "xapikey"."""
-    # Four replacements are many times faster than one translate() that deletes.
-    name = name.lower().replace("-", "").replace("_", "")
-    return name.replace(".", "").replace(" ", "")
-
-
-@lru_cache(maxsize=4096)
-def _usually_redacted(name: str) -> bool:
-    plain = normalise(name)
-    if plain in PLAIN_NAMES:
-        return False
-    return plain in REDACTED_NAMES or any(part in plain for part in REDACTED_PARTS)
 
 
 _learning = threading.Lock()
@@ -111,9 +89,7 @@ class Redactor:
 
     def is_sensitive(self, name: str) -> bool:
         """Whether what `name` holds is never shown."""
-        if len(name) > 200:
-            name = name[:200]  # the cache is no place for long texts
-        if _usually_redacted(name):
+        if sensitive.is_sensitive(name):
             return True
         return bool(self._names) and normalise(name) in self._names
 
@@ -189,7 +165,7 @@ class Redactor:
         """User parts of URLs, and parameters: also those of a form."""
         if "@" in text:
             text = _USERINFO.sub(rf"\1{REDACTED}@", text)
-        return _PARAMETER.sub(self._parameter, text) if "=" in text else text
+        return PARAMETER.sub(self._parameter, text) if "=" in text else text
 
     def _parameter(self, match: re.Match[str]) -> str:
         before, raw_name, value = match.groups()
@@ -226,7 +202,7 @@ class Redactor:
         if isinstance(value, Mapping):
             if not depth:
                 return jsonio.TOO_DEEP
-            hidden = self._hidden(value)
+            hidden = hidden_keys(value, self.is_sensitive)
             found: dict[str, Any] = {}
             for name, item in value.items():
                 found[self._by_value(str(name))] = (
@@ -241,22 +217,6 @@ class Redactor:
                 items.append(self._tree(item, depth - 1, nested))
             return items
         return self._leaf(str(value), depth, nested)
-
-    def _hidden(self, tree: Mapping[Any, Any]) -> set[Any]:
-        """The keys whose values are not shown."""
-        found = {name for name, item in tree.items() if self._hides(str(name), item)}
-        # {"name": "Authorization", "value": "..."}: how tools write lists of headers.
-        label = tree.get("name", tree.get("key"))
-        if isinstance(label, str) and self._hides(label, tree.get("value")):
-            found.add("value")
-        return found
-
-    def _hides(self, name: str, value: Any) -> bool:
-        if value is None or isinstance(value, bool) or value in ("", [], {}):
-            return False
-        if isinstance(value, int | float) and normalise(name).endswith("tokens"):
-            return False  # a number of tokens used or allowed
-        return self.is_sensitive(name)
 
     def _leaf(self, text: str, depth: int, nested: int) -> str:
         text = self._by_value(text)

@@ -1,37 +1,31 @@
 """Campaigns: how far each is, why it stopped, and the buttons that steer it."""
 
-# ruff: noqa: ARG002 - Django's hooks have more arguments than we need
-
 from __future__ import annotations
 
 from typing import Any
 from uuid import UUID
 
 from django.contrib import admin, messages
-from django.core.exceptions import PermissionDenied, ValidationError
+from django.core.exceptions import PermissionDenied
 from django.db.models import (
     Count,
-    Exists,
     IntegerField,
     OuterRef,
-    Q,
     QuerySet,
     Subquery,
 )
 from django.db.models.functions import Coalesce
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
-from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 from django.utils.decorators import method_decorator
 from django.utils.html import format_html
 from django.views.decorators.csrf import csrf_protect
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_POST
 
-from automate.accounts.admin.base import ReadOnlyAdmin
 from automate.accounts.admin.html import page_of, pill, short_id, when
+from automate.accounts.admin.page import PageAdmin
 from automate.accounts.admin.scope import visible
 from automate.accounts.models import User
-from automate.accounts.visibility import visible_to
 from runs.admin.campaign_filter import in_words
 from runs.admin.campaign_run import SEALED_ITEM
 from runs.admin.progress import bar_of
@@ -55,9 +49,10 @@ BUTTONS = {
 SHOWN = 50  # of its runs on its page
 
 
-class CampaignAdmin(ReadOnlyAdmin):
+class CampaignAdmin(PageAdmin):
     """Campaigns, newest first; seen by who began them or may see all of their runs."""
 
+    page_template = "admin/runs/campaign/page.html"
     list_display = (
         "short", "state", "left", "what", "begin", "pace", "author", "begun",
         "why",
@@ -73,11 +68,7 @@ class CampaignAdmin(ReadOnlyAdmin):
         rows: QuerySet[Campaign] = super().get_queryset(request)
         user = request.user
         if isinstance(user, User) and not user.is_superuser:
-            own = CampaignRun.objects.filter(campaign=OuterRef("pk"))
-            seen = visible_to(user, "run__workflow__")
-            rows = rows.filter(
-                Q(created_by=user) | (Exists(own) & ~Exists(own.exclude(seen)))
-            )
+            rows = rows.filter(pk__in=campaigns.seen_by(user).order_by().values("pk"))
         return rows.annotate(open_runs=_open())
 
     def has_redrive_permission(self, request: HttpRequest) -> bool:
@@ -105,43 +96,31 @@ class CampaignAdmin(ReadOnlyAdmin):
             *super().get_urls(),
         ]
 
-    @method_decorator(require_safe)
-    def change_view(
-        self,
-        request: HttpRequest,
-        object_id: str,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
-        """The page of one campaign."""
-        if not self.has_view_permission(request):
-            raise PermissionDenied
-        campaign = self._one(request, object_id)
-        done = campaigns.progress(campaign)
+    def page_rows(self, request: HttpRequest) -> QuerySet[Campaign]:
+        """Campaigns with who began them."""
+        return self.get_queryset(request).select_related("created_by")
+
+    def page_context(self, request: HttpRequest, row: Campaign) -> dict[str, Any]:
+        """How far it is, the last runs that it has come to, and its buttons."""
+        done = campaigns.progress(row)
         items = visible(
-            CampaignRun.objects.filter(campaign=campaign),
+            CampaignRun.objects.filter(campaign=row),
             request.user,
             "run__workflow__team",
         )
         handled = items.exclude(fresh=None, refused="").select_related("run", "fresh")
         may = self.has_redrive_permission(request)
-        context = {
-            **self.admin_site.each_context(request),
-            **(extra_context or {}),
-            "title": f"Campaign {short_id(campaign.pk)}",
-            "subtitle": None,
-            "opts": self.opts,
-            "campaign": campaign,
-            "pill": self.state(campaign),
+        return {
+            "campaign": row,
+            "pill": self.state(row),
             "done": done,
             "bar": bar_of(done),
-            "words": in_words(campaign.filter),
-            "begin": self.begin(campaign),
-            "max_failed": f"{campaign.max_failed:.0%}",
+            "words": in_words(row.filter),
+            "begin": self.begin(row),
+            "max_failed": f"{row.max_failed:.0%}",
             "items": handled.defer(*SEALED_ITEM).order_by("-pk")[:SHOWN],
-            "verbs": BUTTONS.get(campaign.status, ()) if may else (),
+            "verbs": BUTTONS.get(row.status, ()) if may else (),
         }
-        return TemplateResponse(request, "admin/runs/campaign/page.html", context)
 
     @method_decorator(require_POST)
     @method_decorator(csrf_protect)
@@ -151,7 +130,7 @@ class CampaignAdmin(ReadOnlyAdmin):
             raise PermissionDenied
         if verb not in VERBS:
             raise Http404("No such verb.")
-        campaign = self._one(request, str(pk))
+        campaign: Campaign = self.page_row(request, pk)
         work, word = VERBS[verb]
         by: Any = request.user
         if work(campaign, by=by):
@@ -160,16 +139,6 @@ class CampaignAdmin(ReadOnlyAdmin):
             note = f"The campaign is {campaign.status}: it cannot be {word}."
             self.message_user(request, note, messages.WARNING)
         return HttpResponseRedirect(page_of(campaign))
-
-    def _one(self, request: HttpRequest, pk: str) -> Campaign:
-        try:
-            found = self.get_queryset(request).filter(pk=pk)
-            campaign = found.select_related("created_by").first()
-        except ValidationError:
-            campaign = None
-        if campaign is None:
-            raise Http404("No such campaign.")
-        return campaign
 
     begun = when("created_at", "began")
 

@@ -14,11 +14,13 @@ from django.utils import timezone
 from automate.accounts.admin.scope import visible
 from automate.accounts.models import User
 from runs.admin.history import id_rule
-from runs.admin.run_filters import BROKEN
+from runs.admin.run_filters import BROKEN, UNREPAIRED
 from runs.models import Run
 from runs.services.campaigns import REDRIVABLE
 from runs.states import RunStatus
+from workflows.definition.problems import shorten
 from workflows.models import Workflow, WorkflowVersion
+from workflows.services import naming
 
 DATE = "created_at__"
 # What changes the list's look, and not which runs are meant.
@@ -79,7 +81,7 @@ def _merge(wanted: dict[str, Any], more: Mapping[str, Any]) -> None:
 
 
 def _status(value: str, _user: Person) -> dict[str, Any]:
-    if value == BROKEN:
+    if value in (BROKEN, UNREPAIRED):
         return {"status": [str(RunStatus.FAILED), str(RunStatus.DEAD_LETTER)]}
     if value in REDRIVABLE:
         return {"status": [value]}
@@ -115,15 +117,28 @@ def _redriven(value: str, _user: Person) -> dict[str, Any]:
 def _search(value: str, user: Person) -> dict[str, Any]:
     """The search box finds by several things; a campaign wants to know by which."""
     term = value.strip()
-    if visible(Workflow.objects.all(), user).filter(slug=term).exists():
+    seen = visible(Workflow.objects.all(), user)
+    if seen.filter(slug=term).exists():
         return {"workflow": term}
     runs = visible(Run.objects.all(), user, "workflow__team")
     if runs.filter(error_fingerprint=term).exists():
         return {"error_fingerprint": term}
-    if id_rule(term) is None:
+    if runs.filter(event_id=term).exists():
         return {"event_id": term}
+    if id_rule(term) is None:
+        raise Untranslatable(
+            f"No workflow, event or error is called “{shorten(term)}”."
+            f"{naming.did_you_mean(seen, term)}"
+        )
     raise Untranslatable(
         f"The search for a run ({term}) cannot be taken over; redrive it on its page."
+    )
+
+
+def _child(_value: str, _user: Person) -> dict[str, Any]:
+    raise Untranslatable(
+        "A campaign takes no runs that another run started. Redrive that one: it "
+        "repeats those of them that did not succeed."
     )
 
 
@@ -160,7 +175,8 @@ _RULES: Mapping[str, Rule] = {
     "workflow__id__exact": _workflow,
     "version__id__exact": _version,
     "trigger__id__exact": lambda value, _user: {"trigger": str(_uuid(value))},
-    "parent": lambda value, _user: {"parent": str(_uuid(value))},
+    "parent": _child,
+    "parent_node": _child,
     "error_fingerprint": lambda value, _user: {"error_fingerprint": value},
     "redriven": _redriven,
     "q": _search,
@@ -176,7 +192,6 @@ WORDS = {
     "error_class": "error class",
     "error_fingerprint": "error",
     "event_id": "event id",
-    "parent": "child of",
 }
 
 

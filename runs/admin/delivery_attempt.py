@@ -13,6 +13,7 @@ from django.http import HttpRequest
 from automate.accounts.admin.html import (
     NOTHING,
     block,
+    breakable,
     link,
     milliseconds,
     pill,
@@ -77,7 +78,7 @@ class DeliveryAttemptAdmin(HistoryAdmin):
     def url_shown(self, attempt: DeliveryAttempt) -> str:
         """The URL, cut to what fits a list."""
         url = attempt.url
-        return url if len(url) <= 80 else f"{url[:79]}…"
+        return breakable(url if len(url) <= 80 else f"{url[:79]}…")
 
     @admin.display(description="answer")
     def answer(self, attempt: DeliveryAttempt) -> str:
@@ -111,8 +112,17 @@ class DeliveryAttemptAdmin(HistoryAdmin):
 
     @admin.display(description="response body")
     def got_body(self, attempt: DeliveryAttempt) -> str:
-        """The body of the answer; cut when it says so."""
+        """The body of the answer, cut when it says so; or why there is none."""
+        if attempt.response_status is None:
+            return unanswered(attempt)
         return block(body_text(attempt.response_body, cut=attempt.response_truncated))
+
+
+def unanswered(attempt: DeliveryAttempt) -> str:
+    """Why a request has no answer."""
+    never = attempt.outcome == "not_sent"
+    why = "None: the request was never sent." if never else "No answer."
+    return f"{why} {attempt.error_message}".strip()
 
 
 def body_text(text: str, *, cut: bool) -> str:

@@ -68,9 +68,15 @@ class HistoryAdmin(ReadOnlyAdmin):
     def get_object(
         self, request: HttpRequest, object_id: str, from_field: str | None = None
     ) -> Any:
-        """The row of a page, without the values of secrets that its run may use."""
+        """The row of a page, without the values of secrets that its run may use.
+
+        Its `redactor` is for what the page shows besides.
+        """
         row = super().get_object(request, object_id, from_field)
-        return None if row is None else clean(row, redactor_for(row.run))
+        if row is None:
+            return None
+        row.redactor = redactor_for(row.run)
+        return clean(row, row.redactor)
 
     @admin.display(description="run")
     def run_page(self, row: Any) -> str:

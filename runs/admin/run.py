@@ -7,15 +7,11 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin
-from django.core.exceptions import PermissionDenied, ValidationError
 from django.db.models import OuterRef, Q, QuerySet, Subquery
-from django.http import Http404, HttpRequest, HttpResponse
-from django.template.response import TemplateResponse
-from django.utils.decorators import method_decorator
+from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html, format_html_join
-from django.views.decorators.http import require_safe
 
-from automate.accounts.admin.base import ReadOnlyAdmin, RelatedFilter
+from automate.accounts.admin.base import RelatedFilter
 from automate.accounts.admin.html import (
     NOTHING,
     duration,
@@ -25,6 +21,8 @@ from automate.accounts.admin.html import (
     short_id,
     when,
 )
+from automate.accounts.admin.page import PageAdmin
+from runs.addresses import events_url
 from runs.admin.campaign_start import CampaignStart
 from runs.admin.history import SEALED, id_rule, run_link
 from runs.admin.run_advice import advice_on
@@ -36,6 +34,8 @@ from runs.admin.run_filters import (
     RedrivenFilter,
     StatusFilter,
 )
+from runs.admin.run_hint import hint_on
+from runs.admin.run_live import RunLive
 from runs.admin.run_page import build
 from runs.admin.run_redrive import RunRedrive
 from runs.admin.run_start import RunStart
@@ -54,12 +54,14 @@ class RunAdmin(
     CampaignStart,
     TryStep,
     RunWhy,
+    RunLive,
     RunVerbs,
     RunStart,
-    ReadOnlyAdmin,
+    PageAdmin,
 ):
     """Runs, newest first; read only but for the verbs."""
 
+    page_template = "admin/runs/run/page.html"
     team_path = "workflow__team"
     list_display = (
         "short", "pill", "workflow_link", "version_link", "arrived", "took", "error",
@@ -101,50 +103,39 @@ class RunAdmin(
         by_id = id_rule(term)
         return queryset.filter(by_id | rule if by_id else rule), False
 
-    @method_decorator(require_safe)
-    def change_view(
-        self,
-        request: HttpRequest,
-        object_id: str,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        """The page of one run, never a form."""
-        if not self.has_view_permission(request):
-            raise PermissionDenied
-        run = self._full(request, object_id)
-        final = run.is_final
-        broken = run.status in (RunStatus.FAILED, RunStatus.DEAD_LETTER)
-        context = {
-            **self.admin_site.each_context(request),
-            **(extra_context or {}),
-            "title": f"Run {short_id(run.pk)}",
-            "subtitle": None,
-            "opts": self.opts,
-            "run": run,
-            "page": build(run, request.user),
-            "repeats": repeats_of(run),
-            "advice": advice_on(run, self.get_queryset(request)) if broken else None,
+        """The list; when the search finds nothing, what is meant perhaps."""
+        response = super().changelist_view(request, extra_context)
+        shown: Any = getattr(response, "context_data", None) or {}
+        found = shown.get("cl")
+        if found is not None and found.query and not found.result_count:
+            shown["hint"] = hint_on(found.query, request.user)
+        return response
+
+    def page_context(self, request: HttpRequest, row: Run) -> dict[str, Any]:
+        """Everything about one run, and what this person may do with it."""
+        final = row.is_final
+        broken = row.status in (RunStatus.FAILED, RunStatus.DEAD_LETTER)
+        return {
+            "run": row,
+            "page": build(row, request.user),
+            "repeats": repeats_of(row),
+            "events_url": "" if final else events_url(row.pk),
+            "advice": advice_on(row, self.get_queryset(request)) if broken else None,
             "may_redrive": final and self.has_redrive_permission(request),
             "may_redrive_failed": broken and self.has_redrive_permission(request),
             "may_cancel": not final and self.has_cancel_permission(request),
             "may_read_payload": self.has_payload_permission(request),
         }
-        return TemplateResponse(request, "admin/runs/run/page.html", context)
 
-    def _full(self, request: HttpRequest, object_id: str) -> Run:
-        """The run with everything its page shows."""
-        rows = self.get_queryset(request).defer(None).defer("variables", "output")
-        related = rows.select_related(
+    def page_rows(self, request: HttpRequest) -> QuerySet[Run]:
+        """Runs with everything that their pages show."""
+        rows = self.get_queryset(request).defer(None)
+        return rows.select_related(
             "workflow__team", "workflow__published", "version", "trigger", "job"
         )
-        try:
-            run: Run | None = related.filter(pk=object_id).first()
-        except ValidationError:
-            run = None
-        if run is None:
-            raise Http404("No such run.")
-        return run
 
     arrived = when("created_at", "arrived")
 

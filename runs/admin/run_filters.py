@@ -12,9 +12,10 @@ from django.db.models import Exists, OuterRef
 from django.http import HttpRequest
 
 from runs.models import Run
+from runs.services.unrepaired import unrepaired
 from runs.states import WAITING, RunStatus
 
-UNFINISHED, BROKEN = "unfinished", "broken"
+UNFINISHED, BROKEN, UNREPAIRED = "unfinished", "broken", "unrepaired"
 
 
 class StatusFilter(admin.SimpleListFilter):
@@ -24,11 +25,12 @@ class StatusFilter(admin.SimpleListFilter):
     parameter_name = "status"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        """Two groups, then each status."""
+        """Three groups, then each status."""
         each = [RunStatus.QUEUED, RunStatus.RUNNING, WAITING, *tuple(RunStatus)[2:]]
         return [
             (UNFINISHED, "not finished"),
             (BROKEN, "failed or dead letter"),
+            (UNREPAIRED, "failed, not repaired yet"),
             *((str(status), str(status).replace("_", " ")) for status in each),
         ]
 
@@ -43,6 +45,8 @@ class StatusFilter(admin.SimpleListFilter):
             return queryset.filter(status__in=(RunStatus.QUEUED, RunStatus.RUNNING))
         if value == BROKEN:
             return queryset.filter(status__in=(RunStatus.FAILED, RunStatus.DEAD_LETTER))
+        if value == UNREPAIRED:
+            return unrepaired(queryset)
         return queryset.filter(status=value) if value else queryset
 
 

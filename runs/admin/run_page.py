@@ -17,8 +17,9 @@ from automate.lib.multipart import is_multipart
 from automate.lib.payloads import opened_all
 from automate.lib.redaction import Redactor
 from runs.admin.delivery_attempt import body_text
+from runs.admin.outputs import Output, StepOutputs, shown
 from runs.admin.run_children import Children, children_of
-from runs.admin.run_waits import WaitView, waits_of
+from runs.admin.run_waits import AnsweredView, WaitView, answers_of, waits_of
 from runs.engine.payload import parse_body
 from runs.models import DeliveryAttempt, Run, RunLog, StepRun
 from runs.payloads import open_rows
@@ -32,7 +33,7 @@ BODY = 64 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Arrived:
-    """The event, redacted: a body as text, headers, and the query."""
+    """The event, redacted: a body as text, headers, the query, overridden variables."""
 
     content_type: str
     size: int | None
@@ -40,6 +41,7 @@ class Arrived:
     truncated: bool
     headers: Mapping[str, str] | str
     query: str
+    variables: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +65,10 @@ class StepView:
     step: StepRun
     name: str
     input: str
+    output: Output | None = None
     waits: str = ""
     wait: WaitView | None = None
+    answered: AnsweredView | None = None
     attempts: list[AttemptView] = field(default_factory=list)
 
 
@@ -74,6 +78,7 @@ class RunPage:
 
     run: Run
     arrived: Arrived
+    output: Output | None
     steps: list[StepView]
     logs: list[RunLog]
     replays: list[tuple[UUID, str]]
@@ -87,8 +92,8 @@ def build(run: Run, user: User | AnonymousUser | None = None) -> RunPage:
     """The page of a run, in six queries however long its history is.
 
     Takes two or three more for the values of secrets that its version names, one for
-    steps that wait for an answer, which `user` may be allowed to give, and one for a
-    run that stands in a line.
+    steps that wait for an answer, which `user` may be allowed to give, one for answers
+    that were given, and one for a run that stands in a line.
     """
     more: set[str] = set()
 
@@ -102,31 +107,36 @@ def build(run: Run, user: User | AnonymousUser | None = None) -> RunPage:
     open_rows([run])
     names = names_of(run)
     children = children_of(run)
-    steps = StepRun.objects.filter(run=run).defer("output").order_by("id")
-    views = {
-        step.pk: _step(clean(step, redactor), names.get(step.node_id, step.node_id))
-        for step in cut("steps", list(steps[: STEPS + 1]), STEPS)
-    }
+    steps = StepRun.objects.filter(run=run).order_by("id")
+    outputs = StepOutputs(redactor)
+    views = {}
+    for step in cut("steps", list(steps[: STEPS + 1]), STEPS):
+        view = _step(clean(step, redactor), names.get(step.node_id, step.node_id))
+        view.output = outputs.shown(step.output)
+        views[step.pk] = view
     waits = waits_of(run, [view.step for view in views.values()], redactor, user)
+    answers = answers_of(run, [view.step for view in views.values()], redactor)
     connections = _connections(run)
-    for shown in views.values():
-        node = shown.step.node_id
-        shown.wait = waits.get(node)
-        shown.waits = step_waits(
-            shown.step,
+    for view in views.values():
+        node = view.step.node_id
+        view.wait = waits.get(node)
+        view.answered = answers.get(node)
+        view.waits = step_waits(
+            view.step,
             connection=connections.get(node, ""),
             children=children[node].total if node in children else None,
         )
     attempts = DeliveryAttempt.objects.filter(run=run).order_by("id")
     for attempt in cut("attempts", list(attempts[: ATTEMPTS + 1]), ATTEMPTS):
         if attempt.step_run_id in views:
-            view = _attempt(clean(attempt, redactor))
-            views[attempt.step_run_id].attempts.append(view)
+            request = _attempt(clean(attempt, redactor))
+            views[attempt.step_run_id].attempts.append(request)
     logs = RunLog.objects.filter(run=run).order_by("id")
     lines = cut("logs", list(logs[: LOGS + 1]), LOGS)
     return RunPage(
         run=run,
         arrived=_arrived(run, redactor),
+        output=shown(run.output, redactor),
         steps=list(views.values()),
         logs=[clean(line, redactor) for line in lines],
         replays=cut("replays", _related(run.replays), RELATED),
@@ -158,8 +168,8 @@ def _connections(run: Run) -> dict[str, str]:
 
 
 def _step(step: StepRun, name: str) -> StepView:
-    shown = pretty(step.input) if step.input is not None else ""
-    return StepView(step, name, shown)
+    given = pretty(step.input) if step.input is not None else ""
+    return StepView(step, name, given)
 
 
 def _attempt(attempt: DeliveryAttempt) -> AttemptView:
@@ -182,6 +192,7 @@ def _arrived(run: Run, redactor: Redactor) -> Arrived:
         truncated=truncated,
         headers=_headers(redactor, run.headers),
         query=_tree(redactor, run.query),
+        variables=_tree(redactor, run.variables),
     )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -16,8 +18,10 @@ from django.views.decorators.csrf import csrf_protect
 
 from automate.accounts.admin.base import ReadOnlyAdmin
 from automate.accounts.admin.scope import visible
+from automate.lib.redaction import Redactor
 from runs import services
 from workflows.admin.fields import StrictJSONField
+from workflows.definition.problems import shorten
 from workflows.models import Workflow
 
 if TYPE_CHECKING:
@@ -27,11 +31,32 @@ else:
 
 
 class StartForm(forms.Form):
-    """The payload of a run that a person starts."""
+    """The payload of a run that a person starts, and variables for this run alone."""
 
     payload = StrictJSONField(
         rows=12, initial={}, help_text="JSON. Steps read it as {{ trigger.payload }}."
     )
+    variables = StrictJSONField(rows=4, required=False, initial="")
+
+    def __init__(self, declared: Mapping[str, Any], data: Any = None) -> None:
+        """`declared`: the published version's variables; without any, no box."""
+        super().__init__(data)
+        if not declared:
+            del self.fields["variables"]
+            return
+        self.fields["variables"].help_text = (
+            "JSON: values for this run instead of the workflow's own. Left empty they "
+            f"stay as they are: {_own(declared)}"
+        )
+
+    def clean_variables(self) -> dict[str, Any]:
+        """An object; which names it may have, the service knows."""
+        given = self.cleaned_data.get("variables")
+        if given is None:
+            return {}
+        if not isinstance(given, dict):
+            raise forms.ValidationError('Write an object: {"name": "value"}.')
+        return given
 
 
 class RunStart(_Base):
@@ -58,9 +83,9 @@ class RunStart(_Base):
         if workflow is None:
             raise Http404("No such workflow.")
         posted = request.POST if request.method == "POST" else None
-        form = StartForm(posted)
+        form = StartForm(_declared(workflow), posted)
         if posted is not None and form.is_valid():
-            started = self._start(request, workflow, form.cleaned_data["payload"])
+            started = self._start(request, workflow, form)
             if started is not None:
                 return started
         context = {
@@ -74,11 +99,18 @@ class RunStart(_Base):
         return TemplateResponse(request, "admin/runs/run/start.html", context)
 
     def _start(
-        self, request: HttpRequest, workflow: Workflow, payload: Any
+        self, request: HttpRequest, workflow: Workflow, form: StartForm
     ) -> HttpResponse | None:
         by: Any = request.user
+        given = form.cleaned_data
         try:
-            accepted = services.execute_manually(workflow, payload, by)
+            accepted = services.execute_manually(
+                workflow, given["payload"], by, given.get("variables")
+            )
+        except services.BadVariables as error:
+            for problem in error.problems:
+                form.add_error("variables", problem)
+            return None
         except services.RunServiceError as error:
             self.message_user(request, error.message, messages.ERROR)
             return None
@@ -86,3 +118,15 @@ class RunStart(_Base):
         return HttpResponseRedirect(
             reverse("admin:runs_run_change", args=(accepted.run_id,))
         )
+
+
+def _declared(workflow: Workflow) -> Mapping[str, Any]:
+    """The variables of the version that would be started, by name."""
+    published = workflow.published
+    return (published.definition.get("variables") or {}) if published else {}
+
+
+def _own(declared: Mapping[str, Any]) -> str:
+    """The variables and their values in one line, redacted."""
+    text = json.dumps(Redactor().data(declared), ensure_ascii=False)
+    return shorten(text, 500)

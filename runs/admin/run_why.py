@@ -36,7 +36,7 @@ class RunWhy(_Base):
         """Never a form."""
         if not self.has_view_permission(request):
             raise PermissionDenied
-        rows = self.get_queryset(request).defer(None).defer("variables", "output")
+        rows = self.get_queryset(request).defer(None).defer("output")
         run = rows.select_related(*READS).filter(pk=pk).first()
         if run is None:
             raise Http404("No such run.")

@@ -9,8 +9,10 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils.html import format_html
 
 from automate.accounts.admin.html import (
+    NOTHING,
     block,
     duration,
     link,
@@ -19,7 +21,10 @@ from automate.accounts.admin.html import (
     pretty,
     when,
 )
+from automate.lib.payloads import opened
+from automate.lib.redaction import Redactor
 from runs.admin.history import SEALED, HistoryAdmin
+from runs.admin.outputs import shown
 from runs.models import DeliveryAttempt, StepRun
 from runs.states import StepStatus
 
@@ -45,7 +50,7 @@ class WaitFilter(admin.SimpleListFilter):
 
 
 class StepRunAdmin(HistoryAdmin):
-    """Steps with their times, attempts and errors; the exact output stays sealed."""
+    """Steps with their times, attempts, errors, and what they gave, redacted."""
 
     list_display = (
         "node_id", "pill", "workflow", "run_page", "kind", "attempt", "begun",
@@ -59,7 +64,7 @@ class StepRunAdmin(HistoryAdmin):
         "run_page", "workflow", "node_id", "kind", "pill", "attempt", "attempts_made",
         "waiting_for", "due_at", "port", "started_at", "finished_at", "took",
         "idempotency_key", "error_class", "error_message", "interrupted", "exhausted",
-        "what_went_in",
+        "what_went_in", "what_it_gave",
     )  # fmt: skip
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[StepRun]:
@@ -92,4 +97,14 @@ class StepRunAdmin(HistoryAdmin):
     @admin.display(description="input")
     def what_went_in(self, step: StepRun) -> str:
         """The rendered config, redacted when it was stored."""
-        return block(pretty(step.input)) if step.input is not None else "–"  # noqa: RUF001
+        return block(pretty(step.input)) if step.input is not None else NOTHING
+
+    @admin.display(description="output")
+    def what_it_gave(self, step: StepRun) -> str:
+        """The output as it may be read, also from the payload store."""
+        redactor: Redactor = step.redactor  # type: ignore[attr-defined]
+        found = shown(opened(step.output), redactor)
+        if found is None:
+            return NOTHING
+        note = format_html('<p class="meta">{}</p>', found.note) if found.note else ""
+        return format_html("{}{}", block(found.text) if found.text else "", note)

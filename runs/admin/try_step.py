@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 else:
     _Base = object
 
-LATEST = 10  # runs to choose from
+LATEST, LATEST_ITEMS = 10, 5  # runs to choose from
 COLOURS = {"rendered": "queued", "retry": "failed"}
 SAID = {
     "rendered": "not executed",
@@ -151,15 +151,11 @@ class TryStep(_Base):
         return response
 
     def _runs(self, request: HttpRequest, workflow: Workflow) -> list[tuple[str, str]]:
+        """The latest runs of events, then those of the latest items of loops."""
         rows = self.get_queryset(request).filter(workflow=workflow).order_by("-pk")
-        return [
-            (
-                str(row.pk),
-                f"{short_id(row.pk)}, {row.created_at:%Y-%m-%d %H:%M:%S}, "
-                f"{row.shown_status.replace('_', ' ')}",
-            )
-            for row in rows[:LATEST]
-        ]
+        events = rows.filter(item_index=None)[:LATEST]
+        items = rows.filter(item_index__isnull=False)[:LATEST_ITEMS]
+        return [(str(row.pk), _described(row)) for row in (*events, *items)]
 
     def _tried(
         self,
@@ -177,6 +173,12 @@ class TryStep(_Base):
         return try_step(
             workflow, chosen["step"], by=by, run=run, data=chosen["pinned"], send=send
         )
+
+
+def _described(run: Run) -> str:
+    item = "" if run.item_index is None else f", item {run.item_index} of a loop"
+    status = run.shown_status.replace("_", " ")
+    return f"{short_id(run.pk)}, {run.created_at:%Y-%m-%d %H:%M:%S}, {status}{item}"
 
 
 def _nodes(workflow: Workflow) -> dict[str, tuple[str, str]]:

@@ -1,4 +1,4 @@
-"""Waiting for a decision: what is open, oldest first, and how it was answered."""
+"""Decisions: what is open, oldest first, and how it was answered."""
 
 # ruff: noqa: ARG002 - Django's hooks have more arguments than we need
 
@@ -8,17 +8,18 @@ from collections.abc import Iterator
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest
-from django.utils import timezone
+from django.utils.html import format_html
 
-from automate.accounts.admin.html import block, link, pretty, when
+from automate.accounts.admin.html import block, link, page_of, pretty, when
 from runs.admin.history import SEALED, HistoryAdmin
-from runs.admin.run_waits import SEALED_ANSWER, shown_details
-from runs.models import StepRun, WaitToken
-from runs.states import StepStatus
+from runs.admin.run_waits import SEALED_ANSWER
+from runs.models import WaitToken
+from runs.services.open_waits import open_waits, shown_details
 
 APPROVALS, WEBHOOKS, ANSWERED = "approvals", "webhooks", "answered"
+ASKED = (WaitToken.Kind.APPROVAL, WaitToken.Kind.UNKNOWN)  # what a person decides
 
 
 class WaitFilter(admin.SimpleListFilter):
@@ -50,28 +51,17 @@ class WaitFilter(admin.SimpleListFilter):
         value = self.value()
         if value == ANSWERED:
             return queryset.exclude(decision="")
-        kinds = ["webhook"] if value == WEBHOOKS else ["approval", "unknown"]
+        kinds = ["webhook"] if value == WEBHOOKS else ASKED
         return open_waits(queryset).filter(kind__in=kinds)
-
-
-def open_waits(rows: QuerySet[WaitToken]) -> QuerySet[WaitToken]:
-    """Those whose step waits at this moment."""
-    waits = StepRun.objects.filter(
-        run=OuterRef("run"),
-        node_id=OuterRef("node_id"),
-        status=StepStatus.WAITING,
-        waiting_for="signal",
-    )
-    return rows.filter(Exists(waits), decision="", expires_at__gt=timezone.now())
 
 
 class WaitTokenAdmin(HistoryAdmin):
     """What waits for somebody; the run's page is where it is answered."""
 
     list_display = (
-        "asks", "workflow", "run_page", "node_id", "asked", "until", "decision",
+        "question", "workflow", "run_page", "step", "asked", "until", "decision",
     )  # fmt: skip
-    list_display_links = ("asks",)
+    list_display_links = ("asked",)
     list_select_related = ("run__workflow",)
     list_filter = (WaitFilter,)
     ordering = ("id",)
@@ -95,6 +85,17 @@ class WaitTokenAdmin(HistoryAdmin):
         """The beginning of what is asked."""
         text = str(shown_details(token).get("message") or "")
         return text[:200] or f"{token.kind} at {token.node_id}"
+
+    @admin.display(description="question")
+    def question(self, token: WaitToken) -> str:
+        """The same as a link to where it is answered."""
+        page = f"{page_of(token.run)}#step-{token.node_id}"
+        return format_html('<a href="{}">{}</a>', page, self.asks(token))
+
+    @admin.display(description="step")
+    def step(self, token: WaitToken) -> str:
+        """The id of the step that asks."""
+        return token.node_id
 
     @admin.display(description="details")
     def details_shown(self, token: WaitToken) -> str:

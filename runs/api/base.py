@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from typing import cast
 from uuid import UUID
 
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-from automate.accounts.models import ApiKey, User
+from automate.accounts.api.callers import user_of
 from automate.accounts.visibility import visible_to
 from automate.lib.errors import Code
 from automate.lib.rest import ApiError
 from runs.models import Run
 from runs.models.run import RunQuerySet
+from workflows.models import Workflow
 
+FEW = 100  # workflows that a query names
 # What the short form shows: none of it is encrypted.
 SHORT = (
     "id",
@@ -41,8 +42,7 @@ SHORT = (
 
 def visible_runs(request: Request) -> RunQuerySet:
     """The runs of workflows that the caller may see."""
-    user = cast("User", request.user)  # HasScope lets nobody else pass
-    return Run.objects.filter(visible_to(user, "workflow__"))
+    return Run.objects.filter(visible_to(user_of(request), "workflow__"))
 
 
 def short_runs(request: Request) -> RunQuerySet:
@@ -51,9 +51,18 @@ def short_runs(request: Request) -> RunQuerySet:
     return runs.only(*SHORT).with_waiting()
 
 
-def caller(request: Request) -> User | ApiKey:
-    """Whom the audit names: the key, or the person."""
-    return cast("User | ApiKey", request.auth or request.user)
+def listed_runs(request: Request) -> RunQuerySet:
+    """The same for lists, quick also for somebody who sees little of a long history.
+
+    One more query, but for superusers: with the workflows by name the database knows
+    how few of the runs are theirs, and does not read all the others.
+    """
+    user, runs = user_of(request), short_runs(request)
+    if user.is_superuser:
+        return runs
+    seen = Workflow.objects.filter(visible_to(user)).values_list("pk", flat=True)
+    few = list(seen[: FEW + 1])
+    return runs.filter(workflow__in=few) if len(few) <= FEW else runs
 
 
 class RunView(APIView):

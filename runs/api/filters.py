@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, time
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
-from django.utils.dateparse import parse_date, parse_datetime
 from rest_framework import serializers
 
 from automate.lib.rest import ListQuery
+from automate.lib.rest.fields import MomentField
 from runs.models.run import RunQuerySet
 from runs.services.selection import ALIASES, NAMES, STATUSES, select, status_named
+
+LARGEST_NUMBER = 2**31 - 1  # of a version
 
 
 class StatusesField(serializers.ListField):
     """Statuses in any case, by alias too; several by comma or by repetition."""
+
+    json_schema: ClassVar[Mapping[str, Any]] = {
+        "description": "In any case; several by comma or by repetition.",
+        "type": "array",
+        "items": {"enum": [*STATUSES, *ALIASES]},
+    }
 
     def to_internal_value(self, data: list[str]) -> list[str]:
         """Our own words for them. Raises ValidationError that names what is unknown."""
@@ -31,27 +39,25 @@ class StatusesField(serializers.ListField):
         return status
 
 
-class MomentField(serializers.CharField):
-    """A moment in ISO 8601; without an offset it is UTC, a date is its midnight."""
+class SearchKeyField(serializers.CharField):
+    """`name:value`, with one of the names that the workflow's `search_keys` has."""
 
-    def to_internal_value(self, data: Any) -> Any:
-        """An aware datetime in UTC."""
-        text = super().to_internal_value(data)
-        # "+" of an offset that was not percent-encoded arrives as a space.
-        text = text[:10] + text[10:].replace(" ", "+", 1) if "T" in text else text
-        try:
-            moment = parse_datetime(text)
-            if moment is None and (day := parse_date(text)):
-                moment = datetime.combine(day, time())
-            if moment is None:
-                raise ValueError
-            if moment.tzinfo is None:
-                moment = moment.replace(tzinfo=UTC)
-            return moment.astimezone(UTC)
-        except (ValueError, OverflowError):
+    json_schema: ClassVar[Mapping[str, Any]] = {
+        "description": "`name:value`, by the workflow's `search_keys`.",
+        "type": "string",
+        "maxLength": 300,
+        "pattern": r"^[^:]*[^:\s][^:]*:.*\S",
+    }
+
+    def to_internal_value(self, data: Any) -> str:
+        """The text. Raises ValidationError that says how it is written."""
+        text = str(super().to_internal_value(data))
+        name, _, value = text.partition(":")
+        if not (name.strip() and value):
             raise serializers.ValidationError(
-                "Give a moment in ISO 8601: 2026-01-31T12:00:00Z."
-            ) from None
+                "Write the search key's name and its value: customer:c-17."
+            )
+        return text
 
 
 class RunQuery(ListQuery):
@@ -62,11 +68,14 @@ class RunQuery(ListQuery):
     trigger = serializers.UUIDField(required=False)
     # DRF's metaclass takes the field out; the serializer's own `parent` stays.
     parent = serializers.UUIDField(required=False)  # type: ignore[assignment]
-    version = serializers.IntegerField(required=False, min_value=1)
+    version = serializers.IntegerField(
+        required=False, min_value=1, max_value=LARGEST_NUMBER
+    )
     created_after = MomentField(required=False)
     created_before = MomentField(required=False)
     error_fingerprint = serializers.CharField(required=False, max_length=32)
     event_id = serializers.CharField(required=False, max_length=200)
+    search_key = SearchKeyField(required=False, max_length=300)
 
 
 def apply(runs: RunQuerySet, query: dict[str, Any]) -> RunQuerySet:

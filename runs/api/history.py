@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import Any, ClassVar
 from uuid import UUID
 
@@ -11,7 +12,8 @@ from rest_framework.response import Response
 
 from automate.accounts.models.api_key import Scope
 from automate.lib.rest import ListQuery, page
-from runs.api import shapes
+from automate.lib.rest.described import Described, page_of
+from runs.api import answers, shapes
 from runs.api.base import RunView, visible_runs
 from runs.models import DeliveryAttempt, Run, RunLog, StepRun
 from runs.payloads import open_rows
@@ -19,22 +21,22 @@ from runs.payloads import open_rows
 # What tells which secrets a run may use, and which its event brought.
 NAMING = (
     "id", "root_run_id", "parent_id", "workflow__team_id", "version__definition",
-    "body", "content_type", "query",
+    "body", "content_type", "headers", "query", "variables", "hidden",
 )  # fmt: skip
 
 
-class HistoryView(RunView):
+class HistoryView(RunView, ABC):
     """A list below a run, oldest first, by pages."""
 
     scopes: ClassVar = {"GET": Scope.RUNS_READ}
 
+    @abstractmethod
     def rows(self, run: Run) -> QuerySet[Any]:
         """The rows of this run."""
-        raise NotImplementedError
 
+    @abstractmethod
     def shape(self, row: Any, shown: shapes.Shown) -> dict[str, Any]:
         """What is shown of a row."""
-        raise NotImplementedError
 
     def get(self, request: Request, run_id: UUID) -> Response:
         """`{"results", "next", "next_cursor"}`."""
@@ -44,12 +46,17 @@ class HistoryView(RunView):
         found, further = page(self.rows(run), request, query, newest_first=False)
         shown = shapes.Shown(request, run)
         open_rows(found)
+        shown.know(row.output for row in found if isinstance(row, StepRun))
         results = [self.shape(shown.clean(row), shown) for row in found]
         return Response({"results": results, **further})
 
 
 class StepList(HistoryView):
     """The steps that have begun, in the order in which they did."""
+
+    described: ClassVar = {
+        "GET": Described("list_steps", {200: page_of(answers.Step)}, query=ListQuery)
+    }
 
     def rows(self, run: Run) -> QuerySet[StepRun]:
         """Step runs."""
@@ -62,6 +69,12 @@ class StepList(HistoryView):
 
 class AttemptList(HistoryView):
     """The HTTP requests that the steps sent, or tried to."""
+
+    described: ClassVar = {
+        "GET": Described(
+            "list_attempts", {200: page_of(answers.Attempt)}, query=ListQuery
+        )
+    }
 
     def rows(self, run: Run) -> QuerySet[DeliveryAttempt]:
         """Delivery attempts with their step's id."""
@@ -77,6 +90,12 @@ class AttemptList(HistoryView):
 
 class LogList(HistoryView):
     """What the engine and the `log` step said."""
+
+    described: ClassVar = {
+        "GET": Described(
+            "list_log_lines", {200: page_of(answers.LogLine)}, query=ListQuery
+        )
+    }
 
     def rows(self, run: Run) -> QuerySet[RunLog]:
         """Log lines."""

@@ -9,12 +9,14 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from automate.accounts.api.callers import caller
 from automate.accounts.models.api_key import Scope
 from automate.lib.errors import Code
 from automate.lib.rest import ApiError, StrictSerializer
+from automate.lib.rest.described import described
 from runs import services
-from runs.api import shapes
-from runs.api.base import RunView, caller, short_runs
+from runs.api import answers, shapes
+from runs.api.base import RunView, short_runs
 from runs.states import RunStatus
 
 LONGEST_START = 105  # step:ID, with an id of 100 characters
@@ -33,6 +35,12 @@ class Cancel(RunView):
 
     scopes: ClassVar = {"POST": Scope.RUNS_EXECUTE}
 
+    @described(
+        "cancel_run",
+        {200: answers.ShortRun},
+        body=CancelBody,
+        refuses={409: "It has ended otherwise."},
+    )
     def post(self, request: Request, run_id: UUID) -> Response:
         """The run afterwards; 409 when it had ended otherwise."""
         body = CancelBody.read(request.data)
@@ -60,6 +68,13 @@ class Redrive(RunView):
 
     scopes: ClassVar = {"POST": Scope.RUNS_REDRIVE}
 
+    @described(
+        "redrive_run",
+        {202: answers.NewRun},
+        body=RedriveBody,
+        sends=("Location",),
+        refuses={409: "It cannot be redriven, or not now."},
+    )
     def post(self, request: Request, run_id: UUID) -> Response:
         """202 with the new run; 409 when this one cannot be redriven."""
         body = RedriveBody.read(request.data)

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import cache
 from typing import Any
+from uuid import UUID
 
-from django.urls import reverse
+from django.urls import get_script_prefix, reverse
 from rest_framework.request import Request
 
 from automate.accounts.api.permissions import has_scope
 from automate.accounts.models.api_key import Scope
 from automate.lib.encryption import is_readable
+from automate.lib.given_secrets import given_secrets
+from runs.addresses import events_url
 from runs.models import DeliveryAttempt, Run, RunLog, StepRun
 from runs.payloads import open_rows
 from runs.redaction import clean, redactor_for
 from runs.services import trigger_payload
+
+NOBODY = "00000000-0000-0000-0000-000000000000"
 
 
 class Shown:
@@ -32,6 +38,12 @@ class Shown:
         if not is_readable(value):
             return str(value)
         return value if self._exact else self._redactor.data(value)
+
+    def know(self, outputs: Iterable[Any]) -> None:
+        """Hide from now on what these outputs name a secret, wherever it stands."""
+        if not self._exact:
+            readable = [item for item in outputs if is_readable(item)]
+            self._redactor.learn(*given_secrets(readable))
 
     def clean(self, row: Any) -> Any:
         """A row whose texts were redacted when they were stored; for nobody exact."""
@@ -63,15 +75,22 @@ def short(run: Run, request: Request) -> dict[str, Any]:
     }
 
 
-def full(run: Run, steps: Iterable[StepRun], request: Request) -> dict[str, Any]:
+def full(
+    run: Run,
+    steps: Iterable[StepRun],
+    request: Request,
+    shown: Shown | None = None,
+) -> dict[str, Any]:
     """A run with what came in, what came out and each step's output.
 
     Several names for one thing serve clients that were written for other systems.
+    `shown` is that of a caller who shows more of the run.
     """
     steps = list(steps)
     open_rows([run, *steps])
-    shown = Shown(request, run)
+    shown = shown or Shown(request, run)
     shown.clean(run)
+    shown.know(step.output for step in steps)
     readable = is_readable(run.body)
     payload = shown(trigger_payload(run) if readable else run.body)
     output = shown(run.output)
@@ -103,18 +122,33 @@ def error(source: Run | StepRun) -> dict[str, Any] | None:
 
 def links(run: Run, request: Request) -> dict[str, str]:
     """Where to read on and what can be done."""
-    names = {
+    root, run_id = request.build_absolute_uri("/")[:-1], str(run.pk)
+    other = "cancel" if run.is_final else "redrive"
+    found = {
+        name: root + path.replace(NOBODY, run_id)
+        for name, path in _paths(get_script_prefix()).items()
+        if name != other
+    }
+    return {**found, "events": events_url(run.pk)}
+
+
+@cache
+def _paths(_prefix: str) -> dict[str, str]:
+    """The addresses below a run's, with NOBODY for its id.
+
+    Django takes 0.1 ms for each: with five a run that was half the time of a list.
+    """
+    views = {
         "self": "run-detail",
         "steps": "run-steps",
         "attempts": "run-attempts",
         "logs": "run-logs",
-        "redrive" if run.is_final else "cancel": (
-            "run-redrive" if run.is_final else "run-cancel"
-        ),
+        "redrive": "run-redrive",
+        "cancel": "run-cancel",
     }
     return {
-        name: request.build_absolute_uri(reverse(f"api:{view}", args=(run.pk,)))
-        for name, view in names.items()
+        name: reverse(f"api:{view}", args=(UUID(NOBODY),))
+        for name, view in views.items()
     }
 
 

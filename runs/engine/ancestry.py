@@ -29,6 +29,7 @@ SHAPE = (
     "root_run_id",
     "replay_of_id",
     "variables",
+    "hidden",
 )
 EVENT = ("body", "content_type", "headers", "query", "event_id")
 SETTLED = (StepStatus.SUCCEEDED, StepStatus.FAILED)

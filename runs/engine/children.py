@@ -186,6 +186,7 @@ def _collect(rows: Rows, row: StepRun, loop: Loop, ended: Ended) -> None:
         rows.fail(row, ErrorInfo(ITEM_FAILED, message), {"failed": failed[:1]})
         return
     output = {"results": results, "count": loop.count, "failed": failed}
+    rows.held.supplies.give(output)
     rows.finish(row, StepStatus.SUCCEEDED, output, ITEM_FAILED if failed else "")
     rows.keep(row)
 
@@ -196,6 +197,7 @@ def _take(rows: Rows, row: StepRun, child: Child) -> None:
         "status": child.status,
         "output": child.output,
     }
+    rows.held.supplies.give(output)
     if child.status == RunStatus.SUCCEEDED:
         rows.finish(row, StepStatus.SUCCEEDED, output)
         rows.keep(row)

@@ -1,9 +1,22 @@
-"""The database's clock as the steps see it, so that no host's clock decides a wait."""
+"""The database's clock, in a transaction and as the steps see it: no host's decides."""
 
 from __future__ import annotations
 
 import time
 from datetime import UTC, datetime, timedelta
+
+from django.db import connection
+from django.utils import timezone
+
+
+def database_now() -> datetime:
+    """The database's clock, which all leases and due times go by."""
+    if connection.vendor == "sqlite":
+        return timezone.now()
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT now()")
+        moment: datetime = cursor.fetchone()[0]
+    return moment
 
 
 class DatabaseClock:

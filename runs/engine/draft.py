@@ -2,52 +2,34 @@
 
 from __future__ import annotations
 
-import random
 import time
-from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from typing import assert_never
+from datetime import datetime
 
 from django.conf import settings
 
 from runs.engine import children, permits, unknown, waits
 from runs.engine import output as run_output
-from runs.engine.attempts import unknown_attempt
 from runs.engine.ending import Ending, out_of_time
 from runs.engine.held import InFlight, seconds_until, state_of
 from runs.engine.plan import End, Plan, StepState, plan
-from runs.engine.retry import delay_after
 from runs.engine.rows import Rows
-from runs.engine.task import (
-    Dropped,
-    Interrupted,
-    NotBegun,
-    NotHappened,
-    PutOff,
-    Result,
-    Task,
-)
-from runs.models import StepRun
+from runs.engine.task import Result, Task
 from runs.states import RunStatus, StepStatus
-from workflows.actions.outcomes import (
-    Done,
-    ErrorInfo,
-    Fail,
-    LogLine,
-    Outcome,
-    Retry,
-    StartChildren,
-    Wait,
-    WaitForSignal,
-)
+from workflows.actions.outcomes import ErrorInfo, WaitForSignal
 
 KEEP_LEASE_FOR = 1.0  # seconds: a run due again sooner stays in memory
 
 
 @dataclass(slots=True)
 class Draft(Rows):
-    """Changes to one run: its steps, attempts, log, end or next due time."""
+    """Changes to one run: its steps, attempts, log, end or next due time.
+
+    `settled` are the steps whose results it takes over, `rendered` the result that is
+    the run's output, `tasks` what begins, `tokens` what steps wait for from now on.
+    `released`: the lease is given back, until `due_at`; `fresh_lease`: this transaction
+    claims the run. `starved`: more could begin, if a thread were free.
+    """
 
     tasks: list[Task] = field(default_factory=list)
     settled: set[str] = field(default_factory=set)
@@ -62,97 +44,6 @@ class Draft(Rows):
     put_off_until: datetime | None = None
     waited_for: dict[str, str] = field(default_factory=dict)  # before they began
     planned: Plan = field(default_factory=Plan)
-
-    # --- results ------------------------------------------------------------------
-
-    def settle(self, result: Result) -> None:
-        """Take over how an attempt went."""
-        self.settled.add(result.node_id)
-        if result.node_id == run_output.NODE_ID:
-            self.rendered = result
-            return
-        row = self.change(result.node_id)
-        if result.input is not None:
-            row.input = result.input
-        if result.verify:
-            unknown.verified(self, row, result)
-        elif not isinstance(result.outcome, NotHappened):
-            self._take(row, result.outcome)
-        if result.kept is not None:
-            row.output = result.kept.value
-            self.kept.append(result.kept)
-
-    def _take(self, row: StepRun, outcome: Outcome | NotBegun) -> None:
-        match outcome:
-            case Done(output=output, attempt=attempt, port=port, logs=logs):
-                self.attempt(row, attempt)
-                self._say(row, logs)
-                self.finish(row, StepStatus.SUCCEEDED, output, port)
-            case Fail():
-                self._fail(row, outcome)
-            case Retry():
-                self._retry(row, outcome)
-            case Wait(until=until, output=output):
-                self.wait(row, "time", until)
-                row.output = output
-            case WaitForSignal():
-                begun = waits.begin(self, row, outcome)
-                self.tokens.append((row.node_id, begun))
-            case StartChildren():
-                children.begin(self, row, outcome)
-            case Dropped():
-                self._again(row, interrupted=False)
-            case PutOff(error=error, seconds=seconds):
-                self._again(row, interrupted=False, after=seconds)
-                self.note_error(row, error)
-            case Interrupted():
-                self._again(row, interrupted=True)
-            case _ as never:
-                assert_never(never)
-
-    def _say(self, row: StepRun, lines: Iterable[LogLine]) -> None:
-        """What the step says about the run, redacted where it was performed."""
-        for line in lines:
-            self.log(
-                line.message, node_id=row.node_id, level=line.level, metadata=line.data
-            )
-
-    def _fail(self, row: StepRun, outcome: Fail) -> None:
-        attempt = self.attempt(row, outcome.attempt)
-        if not unknown.settle(self, row, outcome, attempt):
-            error = unknown.told(outcome.error, attempt)
-            self.fail(row, error, outcome.output)
-
-    def _retry(self, row: StepRun, outcome: Retry) -> None:
-        node = self.node(row)
-        attempt = self.attempt(row, outcome.attempt)
-        if unknown.settle(self, row, outcome, attempt):
-            return
-        error = unknown.told(outcome.error, attempt)
-        delay = delay_after(
-            node.retry,
-            row.attempt,
-            retry_after=outcome.after,
-            dice=random.random(),  # noqa: S311 - spreads load
-        )
-        if delay is None:
-            row.exhausted = True
-            self.fail(row, error, outcome.output)
-            return
-        self.note_error(row, error)
-        self.wait(row, "retry", self.now + timedelta(seconds=delay))
-        if attempt is not None:
-            attempt.next_due_at = row.due_at
-
-    def _again(self, row: StepRun, *, interrupted: bool, after: float = 0.0) -> None:
-        """Due again, under the same key; a dropped attempt was never begun."""
-        if interrupted and self.node(row).action.sends:
-            attempt = unknown_attempt(self.held.run_id, row, self.node(row), self.now)
-            self.attempts.append((row.node_id, attempt))
-        if not interrupted:
-            row.attempt -= 1
-        self.wait(row, "retry", self.now + timedelta(seconds=after))
-        row.interrupted = interrupted
 
     # --- what follows ---------------------------------------------------------------
 

@@ -10,6 +10,7 @@ from runs.engine.draft import Draft
 from runs.engine.ending import Ending
 from runs.engine.held import Held
 from runs.engine.record import Batch
+from runs.engine.settling import settle
 from runs.engine.task import Result
 from runs.states import RunStatus
 from workflows.actions.outcomes import ErrorInfo
@@ -24,7 +25,7 @@ def drafted(held: Held, results: Sequence[Result], batch: Batch, free: int) -> D
         if held.broken is not None:
             raise held.broken
         for result in results:
-            draft.settle(result)
+            settle(draft, result)
         draft.advance(free)
     except Exception as error:  # noqa: BLE001 - it ends its own run, no others
         hide = held.supplies.redactor.text

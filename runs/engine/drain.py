@@ -8,13 +8,8 @@ from __future__ import annotations
 
 import logging
 import random
-import resource
-import threading
 import time
-from collections import deque
 from collections.abc import Callable, Iterable
-from dataclasses import replace
-from enum import StrEnum
 
 from django.conf import settings
 from django.db import Error, connection
@@ -26,33 +21,23 @@ from runs.engine.clock import DatabaseClock
 from runs.engine.handback import hand_back
 from runs.engine.heartbeat import Heartbeat
 from runs.engine.held import Held
-from runs.engine.ledger import DatabaseAway, Ledger, Written, grouped
+from runs.engine.inbox import Inbox
+from runs.engine.ledger import DatabaseAway, Ledger, Work, Written, grouped
 from runs.engine.looks import Looks
 from runs.engine.overdue import Overdue
 from runs.engine.perform import Performer
 from runs.engine.pool import Threads
+from runs.engine.shift import SLICE, Reason, Shift
 from runs.engine.sign import Sign
-from runs.engine.task import Interrupted, Result
-from workflows.actions.outcomes import Fail
-from workflows.services import noted
+from runs.engine.task import Result
 
 logger = logging.getLogger(__name__)
 
-SLICE = 600.0  # seconds, give or take 30 %, after which a drain makes room for the next
 BATCH = 64
 LINGER = 0.003  # seconds that a busy drain lets results gather into one transaction
 AWAY_PAUSE = 1.0
 # What every drain does, whoever runs it.
-ENGINE_CHORES: tuple[Chore, ...] = (orphans.sweep, exclusive.sweep, held_back.sweep)
-
-
-class Reason(StrEnum):
-    """Why a drain returned."""
-
-    SLICE = "its slice of time was over"
-    STOPPED = "it was told to stop"
-    MEMORY = "it reached its memory budget"
-    HUNG = "a quarter of its threads hang"
+ENGINE_CHORES: tuple[Chore, ...] = (orphans.sweep, held_back.sweep)
 
 
 class Drain:
@@ -72,30 +57,28 @@ class Drain:
     ) -> None:
         self._seat = seat
         self._size = threads or settings.THREADS
-        self._stopping = stopping
-        slice_seconds *= random.uniform(0.7, 1.3)  # noqa: S311 - spreads load
-        self._ends = time.monotonic() + slice_seconds
-        self._stop_asked = False
-        of_host: tuple[Chore, ...] = (Overdue().look,) if seat == 0 else ()
-        self._chores = Chores((*ENGINE_CHORES, *of_host, *chores))
+        self._shift = Shift(
+            threads=self._size, seconds=slice_seconds, stopping=stopping
+        )
+        own: list[Chore] = [exclusive.Sweep().look]
+        if seat == 0:  # one drain a host
+            own.append(Overdue().look)
+        self._chores = Chores((*ENGINE_CHORES, *own, *chores))
         self._http = Client(
             Policy(settings.ALLOWED_NETWORKS), pool_size=max(self._size, 8)
         )
         clock = DatabaseClock()
-        self._threads = Threads(self._size, Performer(self._http, clock), self._deliver)
+        self._inbox = Inbox()
+        performer = Performer(self._http, clock)
+        self._threads = Threads(self._size, performer, self._inbox.deliver)
         self._ledger = Ledger(clock=clock)
         self._held: dict[object, Held] = {}
-        self._results: deque[Result] = deque()
-        self._wakeful = threading.Condition()
-        self._woken = True
         # One drain a host gives way to a run that must be alone.
         self._looks = Looks(gives_way=seat == 0)
         self._hung = 0
         self._last_size = 0
         self._away = False
-        self._aborted = False
         self._left_over = 0
-        self.reason: Reason | None = None
         self._sign = Sign(seat=seat, threads=self._size)
         self._listener = wake.Listener(self.wake)
         self._heartbeat = Heartbeat(lambda: list(self._held.values()), self._report)
@@ -104,25 +87,14 @@ class Drain:
 
     def wake(self) -> None:
         """Something may be due."""
-        with self._wakeful:
-            self._woken = True
-            self._wakeful.notify()
+        self._inbox.wake()
 
     def stop(self) -> None:
         """Claim nothing more, finish what is in flight, return; from any thread.
 
         Also from a signal's handler, which may interrupt another: takes no lock.
         """
-        self._stop_asked = True
-
-    def _deliver(self, result: Result) -> None:
-        if self._aborted and _may_be_our_doing(result):
-            result = replace(result, outcome=Interrupted())
-        elif isinstance(result.outcome, Fail) and result.outcome.gone is not None:
-            noted.gone(result.outcome.gone)
-        with self._wakeful:
-            self._results.append(result)
-            self._wakeful.notify()
+        self._shift.stop()
 
     def _report(self) -> None:
         self._sign.beat(busy=self._busy)
@@ -136,11 +108,11 @@ class Drain:
         self._listener.start()
         self._heartbeat.start()
         try:
-            while self.reason is None or self._busy:
+            while self._shift.reason is None or self._busy:
                 self._turn()
-                if self.reason in (Reason.STOPPED, Reason.HUNG):
+                if not self._shift.may_begin:
                     break
-            reason = self.reason or Reason.STOPPED
+            reason = self._shift.reason or Reason.STOPPED
             self._finish()
         finally:
             self._heartbeat.stop()
@@ -154,7 +126,7 @@ class Drain:
     def _turn(self) -> None:
         self._look_around()
         try:
-            if self.reason is None:
+            if self._shift.reason is None:
                 self._chores.run()
             self._suspect()
             self._work(self._wanted())
@@ -164,14 +136,7 @@ class Drain:
         self._sleep()
 
     def _look_around(self) -> None:
-        if self._stop_asked or self._stopping():
-            self.reason = Reason.STOPPED
-        elif self._hung * 4 >= self._size:
-            self.reason = Reason.HUNG
-        elif self.reason is None and time.monotonic() > self._ends:
-            self.reason = Reason.SLICE
-        elif self.reason is None and _memory_mib() > settings.DRAIN_MEMORY:
-            self.reason = Reason.MEMORY
+        self._shift.look(self._hung)
         for key, held in list(self._held.items()):
             if held.written_off:
                 held.let_go = True
@@ -191,27 +156,23 @@ class Drain:
 
     def _work(self, want: int) -> None:
         """One transaction: results that came, runs that are due, `want` new ones."""
-        work = grouped(self._taken())
-        free = self._free
-        may_begin = self.reason not in (Reason.STOPPED, Reason.HUNG)
-        self._add_due(work, free if may_begin else 0)
+        work = grouped(self._inbox.take(4 * BATCH))
+        free = self._free if self._shift.may_begin else 0
+        self._add_due(work, free)
         if not work and not want:
             return
         if want:
-            self._woken = False
+            self._inbox.woken = False
         try:
-            written = self._ledger.turn(work, free if may_begin else 0, want)
+            written = self._ledger.turn(work, free, want)
         except DatabaseAway:
-            rest = [item for results in work.values() for item in results]
-            self._results.extendleft(reversed(rest))
+            self._inbox.put_back(_results(work))
             raise
         self._last_size = len(work)
         self._take_over(written)
         if written.resumed:  # results that came since were not part of it
-            rest = [item for results in work.values() for item in results]
-            self._results.extendleft(
-                item for item in reversed(rest) if not written.took(item)
-            )
+            rest = [item for item in _results(work) if not written.took(item)]
+            self._inbox.put_back(rest)
         elif want:
             self._looks.claimed(
                 full=written.claimed + written.parked >= written.asked,
@@ -219,10 +180,6 @@ class Drain:
                 busy=bool(self._held),
                 contended=written.contended,
             )
-
-    def _holds(self, held: Held) -> bool:
-        """False for a lease that was lost, also when the run was claimed anew."""
-        return self._held.get(held.run_id) is held
 
     def _add_due(self, work: dict[Held, list[Result]], free: int) -> None:
         """Also look at held runs with something due, or with a step that waits."""
@@ -234,15 +191,9 @@ class Drain:
                 work[held] = []
                 free -= 1
 
-    def _taken(self) -> list[Result]:
-        taken: list[Result] = []
-        while self._results and len(taken) < 4 * BATCH:
-            taken.append(self._results.popleft())
-        return taken
-
     def _wanted(self) -> int:
         """How many runs to claim now."""
-        looks = self._woken or time.monotonic() >= self._looks.claim_at
+        looks = self._inbox.woken or time.monotonic() >= self._looks.claim_at
         if not self._may_claim or not looks:
             return 0
         if any(held.solo for held in self._held.values()):
@@ -251,7 +202,8 @@ class Drain:
 
     def _suspect(self) -> None:
         """With empty hands: take a run whose lease ran out before, and run it alone."""
-        if self._held or self.reason is not None or not self._looks.wants_suspect():
+        idle = not self._held and self._shift.reason is None
+        if not idle or not self._looks.wants_suspect():
             return
         written = self._ledger.turn({}, self._free, 1, suspect=True)
         self._take_over(written)
@@ -273,38 +225,37 @@ class Drain:
             for task in draft.tasks:
                 self._threads.submit(task)
         for held, results in written.lost:
-            if self._holds(held):
+            if self._held.get(held.run_id) is held:  # not, when it was claimed anew
                 del self._held[held.run_id]
             if held.let_go:  # these threads do not hang after all
                 self._hung -= len(results)
         if freed:  # a slot, or an exclusive key
-            self._woken = True
+            self._inbox.woken = True
             wake.notify()
 
     def _sleep(self) -> None:
-        if self._results and self._last_size > 4:
+        if self._inbox.results and self._last_size > 4:
             time.sleep(LINGER)
             return
-        with self._wakeful:
-            if self._results or (self._woken and self._may_claim):
-                return
-            if self._looks.quiet and not self._held:  # the suspect is done
-                return
-            self._wakeful.wait(self._pause())
-            idle = not self._results and self._woken and not self._held
-        if idle:  # all drains heard the same wake-up: not all at once
+        if self._looks.quiet and not self._held:  # the suspect is done
+            return
+        may_claim = self._may_claim
+        waited = self._inbox.wait(self._pause(may_claim=may_claim), wakes=may_claim)
+        if waited and self._inbox.woken and not self._inbox.results and not self._held:
+            # All drains heard the same wake-up: not all at once.
             time.sleep(random.uniform(0, 0.0005) * self._sign.drains)  # noqa: S311
 
     @property
     def _may_claim(self) -> bool:
-        return self.reason is None and not self._looks.quiet and self._free > 0
+        return self._shift.reason is None and not self._looks.quiet and self._free > 0
 
-    def _pause(self) -> float:
+    def _pause(self, *, may_claim: bool) -> float:
+        """Seconds until something is due by the clock, one at the most."""
         now = time.monotonic()
         moments = [now + 1.0]
-        if self.reason is None:
+        if self._shift.reason is None:
             moments.append(self._chores.due_at)
-        if self._may_claim:
+        if may_claim:
             moments.append(max(self._looks.claim_at, now))
         for held in self._held.values():
             if held.due is not None:
@@ -317,7 +268,7 @@ class Drain:
             cause = error.__cause__ or error
             logger.error("the database is away, holding on: %s", cause)
         self._away = True
-        self._woken = True
+        self._inbox.woken = True
         connection.close()
         time.sleep(AWAY_PAUSE * random.uniform(0.5, 1.0))  # noqa: S311
 
@@ -326,14 +277,14 @@ class Drain:
     def _finish(self) -> None:
         """Let steps in flight end within the grace time, then give everything back."""
         until = time.monotonic() + settings.GRACE
-        while self._busy and time.monotonic() < until and self._hung * 4 < self._size:
-            with self._wakeful:
-                if not self._results:
-                    self._wakeful.wait(0.1)
+        while self._busy and time.monotonic() < until:
+            if self._shift.too_many(self._hung):
+                break
+            self._inbox.wait(0.1, wakes=False)
             self._record_quietly()
         if self._busy:
             logger.warning("%d step(s) did not end in time", self._busy)
-            self._aborted = True
+            self._inbox.expect_cut_off()
             self._http.abort()
             time.sleep(0.2)  # what was just answered still counts
         self._record_quietly()
@@ -354,14 +305,5 @@ class Drain:
         return self._hung > 0 or self._left_over > 0
 
 
-def _may_be_our_doing(result: Result) -> bool:
-    """True for a request that failed without an answer, as one does that we cut off.
-
-    It does not count as a try of the step's: only what the receiver said counts.
-    """
-    attempt = getattr(result.outcome, "attempt", None)
-    return attempt is not None and attempt.response_status is None
-
-
-def _memory_mib() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+def _results(work: Work) -> list[Result]:
+    return [item for results in work.values() for item in results]

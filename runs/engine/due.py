@@ -10,7 +10,7 @@ from django.db.models.functions import Now
 
 from runs.models import Job
 
-FAR = 3600.0
+NO_HURRY = 3600.0  # seconds: nothing falls due, or it is not known
 
 # One probe of the index a priority.
 _NEXT = """
@@ -29,7 +29,7 @@ CROSS JOIN LATERAL (
 class Look:
     """Seconds until the next job falls due, and whether suspects wait to run alone."""
 
-    seconds: float = FAR
+    seconds: float = NO_HURRY
     suspects: bool = False
 
 
@@ -50,4 +50,4 @@ def next_due(since: datetime) -> Look:
         row = cursor.fetchone()
     if row is None:
         return Look()
-    return Look(FAR if row[0] is None else max(row[0], 0.0), bool(row[1]))
+    return Look(NO_HURRY if row[0] is None else max(row[0], 0.0), bool(row[1]))

@@ -20,7 +20,7 @@ from automate.lib.encryption import EncryptedField
 from automate.lib.jsonio import storable
 from runs.engine import answers, countdown, exclusive, finished, sql
 from runs.engine.closing import Closing
-from runs.models import Job, Run, StepRun
+from runs.models import Job, Run, RunLog, StepRun
 from runs.states import FINAL_RUN, FINAL_STEP, RunStatus, StepStatus
 from workflows.actions.outcomes import ErrorInfo
 
@@ -31,6 +31,11 @@ UPDATE runs_run t
 SET status = 'succeeded', finished_at = %s, output = v.output, stopped_by = v.stopped_by
 FROM json_to_recordset(%s::json) AS v (id uuid, output bytea, stopped_by jsonb)
 WHERE t.id = v.id AND t.status IN ('queued', 'running')"""
+
+_HOW = {
+    RunStatus.FAILED: "Failed",
+    RunStatus.DEAD_LETTER: "Failed, and its retries are used up",
+}
 
 # What follows from the end of runs, in the transaction that ends them. Each costs
 # nothing where none of the runs concerns it.
@@ -83,21 +88,28 @@ def out_of_time(deadline: datetime) -> Ending:
 
 
 def end_run(run_id: UUID, ending: Ending, now: datetime) -> bool:
-    """running -> final. False when the run had ended already: final states stay."""
+    """unfinished -> final. False when the run had ended already: final states stay.
+
+    The run's log says how it failed.
+    """
     error = ending.error
+    message = storable(error.message) if error else ""
     open_run = Run.objects.filter(pk=run_id).exclude(status__in=FINAL_RUN)
-    return (
-        open_run.update(
-            status=ending.status,
-            finished_at=now,
-            output=ending.output,
-            stopped_by=list(ending.stopped_by),
-            error_class=error.error_class[:100] if error else "",
-            error_message=storable(error.message) if error else "",
-            error_fingerprint=ending.fingerprint,
-        )
-        == 1
+    ended = open_run.update(
+        status=ending.status,
+        finished_at=now,
+        output=ending.output,
+        stopped_by=list(ending.stopped_by),
+        error_class=error.error_class[:100] if error else "",
+        error_message=message,
+        error_fingerprint=ending.fingerprint,
     )
+    if ended and error is not None:
+        how = _HOW.get(ending.status, "Ended")
+        RunLog.objects.create(
+            run_id=run_id, level=RunLog.Level.ERROR, message=f"{how}: {message}"
+        )
+    return ended == 1
 
 
 def end_succeeded(endings: Sequence[tuple[UUID, Ending]], now: datetime) -> None:

@@ -7,7 +7,7 @@ The end of the holder makes the oldest of its key due (docs/adr/0013).
 What decides and what releases excludes each other by an advisory lock per workflow,
 which is only ever tried inside larger transactions, never waited for: so it can be in
 no deadlock. Where an end finds it taken, the release follows in a transaction of its
-own, and where that is lost too, `sweep` finds what is left over.
+own, and where that is lost too, `Sweep` finds what is left over.
 """
 
 from __future__ import annotations
@@ -28,8 +28,9 @@ from runs.engine.closing import Closing
 logger = logging.getLogger(__name__)
 
 PARK_AT_ONCE = 1000
-SWEEP_EVERY = 30.0
-SWEEP_AT_ONCE = 200
+SWEEP_EVERY = 30.0  # seconds
+LOOK_AGAIN = 1.0  # seconds after which a key that seemed to be forgotten is looked at
+SWEEP_AT_ONCE = 200  # keys
 
 
 class Key(NamedTuple):
@@ -97,9 +98,14 @@ WHERE id = (SELECT min(id) FROM runs_job
       AND due_at = %s
       AND NOT EXISTS (SELECT 1 FROM runs_job
                       WHERE workflow_id = %s AND exclusive_key = %s AND holds_key)"""
-_LEFT_OVER = """
-SELECT DISTINCT j.workflow_id, j.exclusive_key FROM runs_job j
+# The oldest of its key, parked though nobody holds that: two probes of an index a job.
+_FORGOTTEN = """
+SELECT j.workflow_id, j.exclusive_key FROM runs_job j
 WHERE j.exclusive_key <> '' AND j.due_at = %s AND j.lease_token IS NULL
+      AND NOT EXISTS (SELECT 1 FROM runs_job o
+                      WHERE o.workflow_id = j.workflow_id
+                            AND o.exclusive_key = j.exclusive_key
+                            AND o.exclusive_key <> '' AND o.id < j.id)
       AND NOT EXISTS (SELECT 1 FROM runs_job h
                       WHERE h.workflow_id = j.workflow_id
                             AND h.exclusive_key = j.exclusive_key AND h.holds_key)
@@ -199,12 +205,14 @@ def ended(closings: Sequence[Closing], now: datetime) -> None:  # noqa: ARG001 -
         transaction.on_commit(partial(_release_later, later), robust=True)
 
 
-def _release_later(keys: Iterable[Key]) -> None:
+def _release_later(keys: Collection[Key]) -> int:
+    """Release in a transaction of its own, which may wait; how many were."""
     with write_transaction():
         _lock(keys)
-        released = release(list(keys))
+        released = release(keys)
     if released:
         wake.notify()
+    return released
 
 
 def _lock(keys: Iterable[Key]) -> None:
@@ -218,19 +226,36 @@ def _lock(keys: Iterable[Key]) -> None:
         )
 
 
-def sweep() -> float:
-    """The safety net: release parked jobs of keys that nobody holds.
+class Sweep:
+    """The safety net: releases the oldest job of a key where nobody else will.
 
     Needed only where a process died between an end and the release that follows it.
+    That may be a matter of milliseconds, so only what two looks find is released.
     """
+
+    def __init__(self) -> None:
+        self._seen: set[Key] = set()
+
+    def look(self) -> float:
+        """One look; the seconds until the next one. A chore of every drain."""
+        found = _forgotten()
+        lost = found & self._seen
+        released = _release_later(lost) if lost else 0
+        if released:
+            logger.warning(
+                "released %d run(s) that waited for an exclusive key which nobody "
+                "held; a worker must have died at the end of the run before",
+                released,
+            )
+        self._seen = found - lost
+        return LOOK_AGAIN if self._seen else SWEEP_EVERY
+
+
+def _forgotten() -> set[Key]:
+    """Keys that nobody holds, and whose next run is parked all the same."""
     with connection.cursor() as cursor:
-        cursor.execute(_LEFT_OVER, [sql.moment(sql.FAR), SWEEP_AT_ONCE])
-        rows = cursor.fetchall()
-    keys = [Key(_uuid(workflow), key) for workflow, key in rows]
-    if keys:
-        logger.warning("%d exclusive key(s) without a holder are released", len(keys))
-        _release_later(keys)
-    return SWEEP_EVERY
+        cursor.execute(_FORGOTTEN, [sql.moment(sql.FAR), SWEEP_AT_ONCE])
+        return {Key(_uuid(workflow), key) for workflow, key in cursor.fetchall()}
 
 
 def _uuid(value: UUID | str) -> UUID:

@@ -120,7 +120,7 @@ def _pages(own: RunQuerySet, done: Mapping[int, UUID]) -> Iterator[list[Child]]:
         full = len(page) == PAGE and last is not None
         page = list(rows.filter(item_index__gt=last)[:PAGE]) if full else []
     indexes = {run_id: index for index, run_id in done.items()}
-    for ids in batched(indexes, PAGE):
+    for ids in _batched(indexes, PAGE):
         others = Run.objects.filter(pk__in=ids).values_list(*COLUMNS)
         yield _children(list(others), indexes)
 
@@ -142,7 +142,7 @@ def _child(row: tuple[Any, ...], index: int, output: Any) -> Child:
     return Child(index, run_id, status, output, error)
 
 
-def batched(keys: Iterable[UUID], size: int) -> Iterator[list[UUID]]:
+def _batched(keys: Iterable[UUID], size: int) -> Iterator[list[UUID]]:
     """The keys in lists of at most `size`."""
     rest = iter(keys)
     while page := list(islice(rest, size)):

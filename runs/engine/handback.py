@@ -9,9 +9,10 @@ from django.db import Error
 from django.db.models import F
 
 from automate.lib.database import repeat, write_transaction
+from runs.engine.clock import database_now
+from runs.engine.fence import lock
 from runs.engine.held import Held
 from runs.engine.ledger import DatabaseAway, Ledger
-from runs.engine.record import database_now, lock
 from runs.engine.task import Interrupted, Result
 from runs.models import Job
 

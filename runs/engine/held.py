@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+import threading
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from automate.lib.given_secrets import given_secrets
 from automate.lib.redaction import Redactor
 from runs.engine.closing import Closing
 from runs.engine.loops import Before, Callee, Loop
@@ -33,9 +35,10 @@ class UsedSecret:
 class Supplies:
     """What the steps of one run may use besides its data, by name.
 
-    `hidden` are the values of all of it, also of what is inactive by now, and what the
-    event held under sensitive names: whatever one step was given, a receiver may have
-    echoed into another step's input.
+    `hidden` are the values of all of it, also of what is inactive by now, and what was
+    `given`: whatever one step was given, a receiver may have echoed into another step's
+    input. `given` is what event, answers and outputs held under sensitive names, which
+    child runs inherit.
     `breakers` are the rows of its connections, of those that have one.
     """
 
@@ -43,22 +46,36 @@ class Supplies:
     connections: dict[str, ConnectionData] = field(default_factory=dict)
     missing: dict[str, str] = field(default_factory=dict)
     breakers: dict[UUID, Breaker | None] = field(default_factory=dict)
-    hidden: set[str] = field(default_factory=set, repr=False)
+    hidden: frozenset[str] = field(default=frozenset(), repr=False)
+    given: frozenset[str] = field(default=frozenset(), repr=False)
     _redactor: Redactor | None = field(default=None, init=False, repr=False)
+    _lock: threading.Lock = field(
+        default_factory=threading.Lock, init=False, repr=False
+    )
 
     @property
     def redactor(self) -> Redactor:
-        """The redactor for all that is said of this run, built once."""
+        """The redactor for all that is said of this run, built once; step threads
+        share it, and what one of them has it learn."""
         if self._redactor is None:
-            self._redactor = Redactor(self.hidden)
+            with self._lock:
+                if self._redactor is None:
+                    self._redactor = Redactor(self.hidden)
         return self._redactor
 
-    def hide(self, values: Iterable[str]) -> None:
-        """Hide these too in what is said from now on."""
-        more = set(values) - self.hidden
-        if more:
-            self.hidden = self.hidden | more
-            self._redactor = None
+    def give(self, *trees: Any) -> None:
+        """Hide what is in these under sensitive names in what is said from now on."""
+        self.inherit(given_secrets(list(trees)))
+
+    def inherit(self, texts: Collection[str]) -> None:
+        """Hide these texts in what is said from now on, here and in child runs."""
+        if self.given.issuperset(texts):
+            return
+        with self._lock:
+            self.given = self.given.union(texts)
+            self.hidden = self.hidden.union(texts)
+            if self._redactor is not None:
+                self._redactor.learn(*texts)
 
 
 @dataclass(slots=True)
@@ -75,13 +92,20 @@ class InFlight:
 class Held:
     """One leased run. `lease_ends` is monotonic seconds, kept by the heartbeat.
 
+    `seq` and `signal_count` are those of its job as this drain knows them. `limited`:
+    its workflow limits how many run at once. `solo`: its lease ran out before, so it
+    runs alone. `broken` is why it cannot be loaded.
+
     `rows` are the step rows as last written, `states` the planner's view of them,
-    `outputs` those that something refers
-    to, `loops` what is known of steps that started children. `parent_job` is the job
-    of the run that waits for this one, `place` where this one stands in its family.
-    `callees` are the workflows that results of this turn want to run, `before` the
-    children that their steps had in runs that this one redrives. `due` is the
-    monotonic time of the next thing to do without a result.
+    `outputs` those that something refers to, `scope` all that templates see, `loops`
+    what is known of steps that started children. `parent_job` is the job of the run
+    that waits for this one, `place` where this one stands in its family. `callees` are
+    the workflows that results of this turn want to run, `before` the children that
+    their steps had in runs that this one redrives.
+
+    `in_flight` are its steps in the hands of threads. `starved`: more could begin, if a
+    thread were free. `due` is the monotonic time of the next thing to do without a
+    result.
     """
 
     job_id: int
@@ -156,12 +180,10 @@ def state_of(row: StepRun) -> StepState:
     """The planner's view of a step's row."""
     return StepState(
         status=StepStatus(row.status),
-        attempt=row.attempt,
         due_at=row.due_at,
         waiting_for=row.waiting_for,
         port=row.port,
         exhausted=row.exhausted,
-        interrupted=row.interrupted,
     )
 
 

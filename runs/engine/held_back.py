@@ -11,7 +11,7 @@ from django.db.models.functions import Least, Now
 
 from automate.lib.database import write_transaction
 from runs.engine import wake
-from runs.engine.record import database_now
+from runs.engine.clock import database_now
 from runs.models import Job, StepRun
 from runs.states import StepStatus
 from workflows.models import Breaker

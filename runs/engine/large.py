@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 from django.conf import settings
 
 from automate.lib.encryption import EncryptedField
-from automate.lib.given_secrets import given_secrets
 from automate.lib.payloads import (
     Elsewhere,
     PayloadMissing,
@@ -91,13 +90,14 @@ def bring(held: Held, node: Node) -> None:
         value = outputs.get(name)
         if isinstance(value, Unreadable):
             outputs[name] = _got(value, f"the output of step {name}")
+            held.supplies.give(outputs[name])
     payload = _payload_of(held)
     if type(payload) is Later and _reads_payload(held, node):
         body = payload.body
         if isinstance(body, Unreadable):
             payload = payload.of(_got(body, "the run's body"))
         held.scope["trigger"].read(payload)
-        held.supplies.hide(given_secrets(held.scope["trigger"]))
+        held.supplies.give(held.scope["trigger"])
 
 
 def read_file(held: Held, file: Any) -> bytes:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
 from runs.engine.attempts import attempt_row
 from runs.engine.held import Held
@@ -12,7 +11,10 @@ from runs.models import DeliveryAttempt, RunLog, StepRun
 from runs.states import AttemptOutcome
 
 
-def attempts_of(held: Held, results: Iterable[Result]) -> list[tuple[str, Any]]:
+def attempts_of(
+    held: Held, results: Iterable[Result]
+) -> list[tuple[str, DeliveryAttempt]]:
+    """The attempts that these results tell of, each with its step's id; not stored."""
     rows = []
     for result in results:
         record = getattr(result.outcome, "attempt", None)

@@ -18,15 +18,16 @@ from runs.engine import callees, permits, sql, takeover, waits
 from runs.engine.breakers import Breakers
 from runs.engine.breakers import Turn as BreakersTurn
 from runs.engine.claim import Claim, Claimer
-from runs.engine.clock import DatabaseClock
+from runs.engine.clock import DatabaseClock, database_now
 from runs.engine.doubt import was_applied
 from runs.engine.draft import Draft
 from runs.engine.drafting import begun, drafted
 from runs.engine.ending import Ending
+from runs.engine.fence import lock
 from runs.engine.held import Held
 from runs.engine.late import attempts_of, keep_late
-from runs.engine.load import load, load_steps
-from runs.engine.record import Batch, database_now, end_alone, lock
+from runs.engine.load import load, load_again
+from runs.engine.record import Batch, end_alone
 from runs.engine.task import Result
 from runs.states import RunStatus
 from workflows.actions.outcomes import ErrorInfo, StartChildren
@@ -43,7 +44,12 @@ class DatabaseAway(Exception):
 
 @dataclass(slots=True)
 class Written:
-    """What a transaction did: committed drafts, and runs that were no longer ours."""
+    """What a transaction did: committed drafts, and runs that were no longer ours.
+
+    Of its claim: how many jobs were `asked` for, `claimed`, and `parked` behind their
+    exclusive keys; `contended` as Claim has it. `resumed`: part of the work was not
+    part of it, so look at `took`. `lease_ends` is monotonic seconds.
+    """
 
     drafts: list[Draft] = field(default_factory=list)
     lost: list[tuple[Held, list[Result]]] = field(default_factory=list)
@@ -78,7 +84,7 @@ class Ledger:
         self._claimer = claimer or Claimer()
         self._clock = clock or DatabaseClock()
         self._breakers = Breakers()
-        self._doubt: Batch | None = None
+        self._doubt: tuple[Batch, Written] | None = None
         self._late: list[tuple[Held, list[Result]]] = []
 
     def turn(
@@ -130,7 +136,8 @@ class Ledger:
         sent = time.monotonic()
         with write_transaction():
             locked, now = lock(work) if work else ({}, None)
-            batch = self._doubt = Batch(now or database_now())
+            batch = Batch(now or database_now())
+            self._doubt = batch, written
             # On SQLite the time was read after queueing for its one writer.
             self._clock.set(batch.now, time.monotonic() if sql.is_sqlite() else sent)
             waits.look_up(work)
@@ -142,7 +149,7 @@ class Ledger:
                     written.lost.append((held, results))
                     continue
                 if locked[held.job_id].signal_count != held.signal_count:
-                    load_steps([held])
+                    load_again(held)
                     held.signal_count = locked[held.job_id].signal_count
                 free -= len(drafted(held, results, batch, free).tasks)
             if min(want, free) > 0:
@@ -250,8 +257,9 @@ class Ledger:
         as before is proof that it was not applied, even where another run looks as
         if: that one may have been reaped and finished by somebody else meanwhile.
         """
-        batch, sent = self._doubt, time.monotonic()
-        assert batch is not None  # noqa: S101 - asked only when in doubt
+        assert self._doubt is not None  # noqa: S101 - asked only when in doubt
+        batch, written = self._doubt
+        sent = time.monotonic()
         try:
             marks = {was_applied(draft) for draft in batch.drafts}
         except Error as error:
@@ -260,8 +268,10 @@ class Ledger:
         if False in marks or True not in marks:
             return None
         # The lease's true end is not known: the next beat tells.
-        settled = Written(batch.drafts, resumed=True, lease_ends=sent)
-        settled.apply()
+        settled = Written(
+            batch.drafts, resumed=True, lease_ends=sent, breakers=written.breakers
+        )
+        self._apply(settled)
         return settled
 
 

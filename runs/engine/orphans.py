@@ -12,8 +12,8 @@ from functools import partial
 from uuid import UUID
 
 from automate.lib.database import repeat, write_transaction
+from runs.engine.clock import database_now
 from runs.engine.ending import cancel_all
-from runs.engine.record import database_now
 from runs.models import Job, StepRun
 from runs.states import FINAL_STEP
 

@@ -21,9 +21,9 @@ from django.db.models.functions import Now
 
 from automate.lib.database import is_away, repeat, write_transaction
 from runs.engine import wake
+from runs.engine.clock import database_now
 from runs.engine.ending import close_jobs, closings_of, end_run, out_of_time
 from runs.engine.locks import lock_runs
-from runs.engine.record import database_now
 from runs.models import Job, Run, StepRun
 from runs.states import FINAL_STEP, RunStatus, StepStatus
 

@@ -8,7 +8,6 @@ import time
 import traceback
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime
 from typing import Any, NoReturn
 
 from django.conf import settings
@@ -80,12 +79,11 @@ class Performer:
 
     def perform(self, task: Task) -> Result:
         """Never raises: an exception is this step's failure and nobody else's."""
-        started_at = self._clock.now()
         if not self._alive(task.held):
-            return self._result(task, Dropped(), None, started_at)
+            return self._result(task, Dropped(), None)
         shown, outcome = self._try(task, self._execute)
         shows = None if task.verify else shown.input
-        return self._result(task, outcome, shows, started_at)
+        return self._result(task, outcome, shows)
 
     def preview(self, task: Task) -> Shown:
         """What the step would do, redacted, without doing it. Never raises."""
@@ -165,12 +163,13 @@ class Performer:
         return shown, outcome
 
     @staticmethod
-    def _result(task: Task, outcome: Any, shown: Any, started_at: datetime) -> Result:
+    def _result(task: Task, outcome: Any, shown: Any) -> Result:
         held, node_id = task.held, task.node.id
+        output = getattr(outcome, "output", None)
+        if output is not None and held.version and node_id in held.version.reads:
+            held.supplies.give(output)  # what follows may send it under other names
         kept = large.kept_of(held, STEP_OUTPUT if node_id else OUTPUT, outcome)
-        return Result(
-            held, node_id, task.attempt, outcome, shown, started_at, kept, task.verify
-        )
+        return Result(held, node_id, task.attempt, outcome, shown, kept, task.verify)
 
 
 def _judged(task: Task, answered: Done) -> Outcome | NotHappened:

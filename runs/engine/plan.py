@@ -86,16 +86,17 @@ def _sorted(incoming: Mapping[str, list[Edge]]) -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True)
 class StepState:
-    """Where one step stands. A step that was never started has no state, or is
-    pending when a redrive brought its idempotency key along."""
+    """Where one step stands, as far as the plan depends on it.
+
+    A step that was never started has no state, or is pending when a redrive brought its
+    idempotency key along. `exhausted`: it failed because its tries were used up.
+    """
 
     status: StepStatus
-    attempt: int = 0
     due_at: datetime | None = None
     waiting_for: str = ""
     port: str = ""
     exhausted: bool = False
-    interrupted: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,8 +15,8 @@ from django.db.models.functions import Now
 from automate.lib.database import is_away, repeat, write_transaction
 from runs.engine import wake
 from runs.engine.attempts import unknown_attempt
+from runs.engine.clock import database_now
 from runs.engine.ending import Ending, close_jobs, closings_of, end_run
-from runs.engine.record import database_now
 from runs.engine.versions import compiled
 from runs.models import DeliveryAttempt, Job, Run, RunLog, StepRun
 from runs.states import RunStatus, StepStatus
@@ -84,7 +84,10 @@ def _reap_all(leases: Sequence[tuple[int, UUID]]) -> int:
 
 
 def reap(leases: Sequence[tuple[int, UUID]]) -> int:
-    """Make these runs due again, if their leases are the same and still expired."""
+    """Make these runs due again, or end them as poison; how many.
+
+    Those whose leases are the same and still expired.
+    """
     tokens = dict(leases)
     with write_transaction():
         now = database_now()
@@ -135,7 +138,10 @@ def _endable(jobs: Sequence[Job]) -> list[Job]:
 
 
 def _interrupt(jobs: Sequence[Job], now: datetime) -> None:
-    """Write an `unknown` attempt for each step in flight and let it be tried again."""
+    """Write an `unknown` attempt for each step in flight, which is due again then.
+
+    What follows is for whoever takes the run: `runs.engine.unknown`.
+    """
     rows = list(
         StepRun.objects.filter(
             run__in=[job.run_id for job in jobs], status=StepStatus.RUNNING
@@ -161,8 +167,7 @@ def _interrupt(jobs: Sequence[Job], now: datetime) -> None:
             run_id=row.run_id,
             node_id=row.node_id,
             level=RunLog.Level.WARNING,
-            message=f"The worker vanished during attempt {row.attempt}; the step is "
-            "tried again under the same idempotency key.",
+            message=f"The worker vanished during attempt {row.attempt} of the step.",
         )
         for row in rows
     )

@@ -1,30 +1,24 @@
-"""The engine's transaction: fence, take results, plan, write in bulk.
-
-`Batch` gathers what is to be written for many runs; `lock` is the fence.
-"""
+"""What one transaction of a drain writes for many runs: in bulk, in a fixed order."""
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
-from django.db import connection
-from django.utils import timezone
 
 from runs.engine import answers, bulk, children, spawn, sql, waits
+from runs.engine.clock import database_now
 from runs.engine.draft import Draft
 from runs.engine.ending import Ending, close_jobs, end_run, end_succeeded
+from runs.engine.fence import lock
 from runs.engine.held import Held
 from runs.engine.loops import Births
 from runs.models import DeliveryAttempt, RunLog, StepRun
 from runs.payloads import refer
 from runs.states import RunStatus, StepStatus
-
-logger = logging.getLogger(__name__)
 
 AT_LEAST_DAILY = timedelta(days=1)  # is a run looked at that waits without an end
 
@@ -70,55 +64,6 @@ AGAIN = (
 ATTEMPT = tuple(
     item.name for item in DeliveryAttempt._meta.concrete_fields if item.name != "id"
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Locked:
-    """What the fence found of one job; `held` says whether the lease is still ours."""
-
-    held: bool
-    signal_count: int = 0
-
-
-def database_now() -> datetime:
-    """The database's clock, which all leases and due times go by."""
-    if connection.vendor == "sqlite":
-        return timezone.now()
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT now()")
-        moment: datetime = cursor.fetchone()[0]
-    return moment
-
-
-def lock(runs: Iterable[Held]) -> tuple[dict[int, Locked], datetime | None]:
-    """Lock these runs' jobs, and those of runs that wait for them, by their ids.
-
-    Call inside a transaction.
-
-    Every transaction that changes a run's state begins here. One statement, one
-    order: two of them that meet wait for each other instead of deadlocking. Also
-    returns the database's time, when any job was left.
-    """
-    runs = list(runs)
-    parents = {item.parent_job for item in runs if item.parent_job is not None}
-    chosen, values = sql.among(list(parents.union(item.job_id for item in runs)))
-    suffix = "" if sql.is_sqlite() else " FOR NO KEY UPDATE"
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"SELECT id, lease_token, signal_count, {sql.now()} FROM runs_job "  # noqa: S608 - no values in it
-            f"WHERE id {chosen} ORDER BY id{suffix}",
-            values,
-        )
-        rows = cursor.fetchall()
-    found = {row[0]: row for row in rows}
-    locked = {}
-    for item in runs:
-        row = found.get(item.job_id)
-        held = row is not None and row[1] == sql.key(item.token)
-        locked[item.job_id] = Locked(held, row[2] if row else 0)
-    if sql.is_sqlite() or not rows:
-        return locked, None
-    return locked, rows[0][3]
 
 
 @dataclass(slots=True)
@@ -194,7 +139,7 @@ class Batch:
             sql.run(
                 "UPDATE runs_run SET status = 'running', "  # noqa: S608 - no values in it
                 f"started_at = %s WHERE id {chosen} AND status = 'queued'",
-                [_moment(self.now), *values],
+                [sql.moment(self.now), *values],
             )
         ended = [draft for draft in self.drafts if draft.ending is not None]
         plain = [
@@ -207,7 +152,7 @@ class Batch:
             sql.run(
                 "UPDATE runs_run SET status = 'succeeded', "  # noqa: S608 - no values in it
                 f"finished_at = %s WHERE id {chosen} AND status = 'running'",
-                [_moment(self.now), *values],
+                [sql.moment(self.now), *values],
             )
         good = []
         for draft in ended:
@@ -252,7 +197,7 @@ class Batch:
             _bump(
                 ids,
                 f"lease_token = NULL, lease_until = NULL, due_at = %s{slot}",
-                _moment(due),
+                sql.moment(due),
             )
 
 
@@ -263,10 +208,6 @@ def _columns(row: StepRun) -> tuple[str, ...]:
     missing = row.get_deferred_fields()
     names = SETTLED + BEGAN_CHILDREN if children.waits(row) else SETTLED
     return tuple(name for name in names if name not in missing)
-
-
-def _moment(value: datetime) -> Any:
-    return connection.ops.adapt_datetimefield_value(value)
 
 
 def _forgive(ids: Sequence[int]) -> None:
@@ -291,6 +232,7 @@ def end_alone(held: Held, ending: Ending) -> bool:
     """End one run in the current transaction, without a draft.
 
     For a run whose own data stopped it: it cannot be planned, rendered or written.
+    False when its lease had passed on, or it had ended.
     """
     now = database_now()
     locked, _ = lock([held])

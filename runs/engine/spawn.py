@@ -19,6 +19,7 @@ from runs.engine.held import Held
 from runs.engine.loops import Births
 from runs.models import Job, Run
 from runs.payloads import Kept, keep_body, refer
+from runs.redaction import inherited
 
 EACH = ("id", "item_index", "body")  # the columns in which siblings differ
 
@@ -32,9 +33,20 @@ def store(births: Iterable[tuple[Held, Births]], now: datetime) -> None:
     for held, item in births:
         if item.children:
             stored = True
+            _keep_secrets(held)
             _store(held, item, now)
     if stored:
         transaction.on_commit(wake.notify)
+
+
+def _keep_secrets(held: Held) -> None:
+    """Keep what the children must hide; once for all of them, with their parent.
+
+    No statement where the parent was given nothing under the name of a secret.
+    """
+    given = held.supplies.given
+    if not given <= inherited(held.run):
+        Run.objects.filter(pk=held.run_id).update(hidden=sorted(given))
 
 
 def _store(held: Held, births: Births, now: datetime) -> None:

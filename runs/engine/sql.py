@@ -26,9 +26,12 @@ def now() -> str:
 
 
 def after(seconds: float) -> str:
-    """The database's moment in so many seconds (a number of ours, not a parameter)."""
+    """The database's moment in so many seconds, below 0 the past one.
+
+    A number of ours, not a parameter.
+    """
     if is_sqlite():
-        return f"STRFTIME('%%Y-%%m-%%d %%H:%%M:%%f', 'NOW', '+{seconds:.3f} seconds')"
+        return f"STRFTIME('%%Y-%%m-%%d %%H:%%M:%%f', 'NOW', '{seconds:+.3f} seconds')"
     return f"now() + interval '{seconds:.3f} seconds'"
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from runs.engine.held import Held
@@ -55,7 +54,6 @@ class Result:
     attempt: int
     outcome: Outcome | NotBegun | NotHappened
     input: Any = None
-    started_at: datetime | None = None
     kept: Kept | None = None
     verify: int = 0
 

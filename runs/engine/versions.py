@@ -44,7 +44,8 @@ class Node:
     `config` is without the body, of a loop, and without `verify`. `reads` are the steps
     whose outputs it refers to, `urls` those whose addresses it hands out, `secrets` the
     names of the secrets that it uses, `roots` the first names of its expressions.
-    `keyed`: they use `run.idempotency_key`.
+    `keyed`: they use `run.idempotency_key`. `connection` is a name, or empty; `timeout`
+    is in seconds.
     """
 
     id: str
@@ -78,7 +79,8 @@ class Compiled:
     with the same `step_ids`, `variables`, `secrets`, `connections` and `urls`: what
     the steps of all levels name. `lasts` are the steps that nothing follows, `roots`
     the first names of all expressions of this level, `outer` the steps of other levels
-    that they read.
+    that they read. `calls`: some step runs another workflow. `output_reads` are the
+    steps that the run's output refers to.
     """
 
     id: UUID

@@ -54,6 +54,7 @@ def begin(rows: Rows, row: StepRun, outcome: WaitForSignal) -> WaitForSignal:
         rows.wait(row, "signal", outcome.until)
     else:
         rows.finish(row, StepStatus.SUCCEEDED, output_of(token), token.decision)
+        rows.held.supplies.give(row.output)
         rows.keep(row)
     return outcome
 

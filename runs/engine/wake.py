@@ -37,12 +37,9 @@ class Notifier:
         self._pid = 0
         self._due = False
         self._answered: deque[UUID] = deque()
-        self._local: Callable[[], None] | None = None
 
     def notify(self) -> None:
         """Soon, tell every drain that something may be due."""
-        if self._local is not None:
-            self._local()
         if _can_listen():
             if self._pid != os.getpid():
                 self._start()
@@ -56,10 +53,6 @@ class Notifier:
                 self._start()
             self._answered.extend(run_ids)
             self._wanted.set()
-
-    def listen_locally(self, wake: Callable[[], None] | None) -> None:
-        """Also call `wake` at once, for the drain that lives in this process."""
-        self._local = wake
 
     def _start(self) -> None:
         with self._lock:
@@ -100,7 +93,6 @@ class Notifier:
 _notifier = Notifier()
 notify = _notifier.notify
 answered = _notifier.answered
-listen_locally = _notifier.listen_locally
 
 
 class Listener:

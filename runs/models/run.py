@@ -39,7 +39,8 @@ class Run(models.Model):
 
     `body` holds the bytes as they came, exact and encrypted, as do `headers` (the
     safe ones), `query`, `variables` and `output`. Pages and the API show them through
-    `automate.lib.redaction` only.
+    `automate.lib.redaction` only. `hidden` are the texts that it and those above were
+    given as secrets; kept for its child runs, which may get them under other names.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
@@ -66,6 +67,11 @@ class Run(models.Model):
     query = EncryptedJSONField(default=dict)
     variables = EncryptedJSONField(default=dict)
     start = models.JSONField(default=list, blank=True)
+    hidden = EncryptedJSONField(
+        null=True,
+        editable=False,
+        help_text="What its child runs must not show, whatever they call it.",
+    )
     output = EncryptedJSONField(null=True)
     error_class = models.CharField(max_length=100, blank=True)
     error_message = models.TextField(blank=True)
@@ -199,10 +205,10 @@ class Run(models.Model):
                 name="run_parent",
                 condition=Q(parent__isnull=False),
             ),
-            # "The runs of this trigger"; SET_NULL when it goes.
+            # "The runs of this trigger", newest first; SET_NULL when it goes.
             models.Index(
-                fields=("trigger",),
-                name="run_trigger",
+                fields=("trigger", "-id"),
+                name="run_of_trigger",
                 condition=Q(trigger__isnull=False),
             ),
             # "Which run did the provider's delivery become?"

@@ -56,8 +56,8 @@ class WaitToken(models.Model):
 
     class Meta:
         ordering = ("id",)
-        verbose_name = "wait for an answer"
-        verbose_name_plural = "waits for answers"
+        verbose_name = "decision"
+        verbose_name_plural = "decisions"
         permissions = (("answer_waittoken", "Can approve, reject and resume"),)
         constraints = (
             # Also the index of "the token of this step".

@@ -4,6 +4,7 @@ from runs.engine.exclusive_key import exclusive_key, key_of
 from runs.engine.payload import trigger_payload
 from runs.services.accept import Accepted, accept, execute_manually
 from runs.services.answer import Answer
+from runs.services.asked import Question, look_at, may_decide
 from runs.services.cancel import cancel
 from runs.services.errors import (
     AlreadyAnswered,
@@ -20,14 +21,7 @@ from runs.services.errors import (
 )
 from runs.services.events import Event, Target, target_of
 from runs.services.redrive import redrive
-from runs.services.resume import (
-    Decision,
-    Given,
-    Question,
-    look_at,
-    may_decide,
-    resume,
-)
+from runs.services.resume import Decision, Given, resume
 from runs.services.store import Dedupe
 
 __all__ = [

@@ -62,7 +62,7 @@ def accept(
     kept = event.kept
     if kept is None and len(event.body) > settings.INLINE_LIMIT:
         # What came before is not put again.
-        first = None if dedupe is None else _first_run(dedupe, live=True)
+        first = known(dedupe)
         if first is not None:
             return first
         kept = put_aside(event.body)
@@ -102,6 +102,15 @@ def accept(
             return first
 
 
+def known(dedupe: Dedupe | None) -> Accepted | None:
+    """The run that an event with this identity became before, while its key is kept.
+
+    For an event that does not become one whatever this says: `accept` decides by the
+    key's constraint.
+    """
+    return None if dedupe is None else _first_run(dedupe, live=True)
+
+
 def _first_run(dedupe: Dedupe, *, live: bool = False) -> Accepted | None:
     """The run that holds this key, by a fresh snapshot; None when purged since.
 
@@ -128,12 +137,13 @@ def execute_manually(
     *,
     dedupe: Dedupe | None = None,
     awaited_as: UUID | None = None,
+    through: str = "",
 ) -> Accepted:
     """Start the published version with a payload of one's own.
 
-    `dedupe` and `awaited_as` are `accept`'s. The run belongs to the workflow's `manual`
-    trigger, or its `api` trigger when an API key starts it, if there is one, and begins
-    where that begins. `priority`: instead of
+    `dedupe` and `awaited_as` are `accept`'s. The run belongs to the workflow's trigger
+    of the kind `through` (`manual`, or `api` when an API key starts it), if there is
+    one, and begins where that begins. `priority`: instead of
     the workflow's own (Job.PRIORITIES). Raises NotRunnable when nothing is published,
     the workflow is not active, or its `exclusive` fails, and BadVariables for
     `variables` that the version does not declare.
@@ -149,7 +159,7 @@ def execute_manually(
     target = target_of(
         workflow,
         event,
-        trigger=own_trigger(workflow, "api" if isinstance(by, ApiKey) else "manual"),
+        trigger=own_trigger(workflow, through or _kind(by)),
         variables=variables,
         priority=priority,
     )
@@ -166,3 +176,7 @@ def execute_manually(
         if not (accepted.duplicate or accepted.conflict):
             audit("run.start", workflow, by=by, changes={"run": str(accepted.run_id)})
     return accepted
+
+
+def _kind(by: User | ApiKey | None) -> str:
+    return "api" if isinstance(by, ApiKey) else "manual"

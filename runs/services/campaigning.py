@@ -15,11 +15,12 @@ from django.db.models.functions import Now
 from automate.lib.database import is_away, repeat, write_transaction
 from automate.lib.jsonio import storable
 from runs.engine import wake
-from runs.engine.record import database_now
+from runs.engine.clock import database_now
 from runs.models import Campaign, CampaignRun
 from runs.services.campaigns import RUNNING, progress_of
 from runs.services.errors import RedriveRefused
 from runs.services.redrive import key_again, redrive_here
+from runs.services.unrepaired import standing_for
 
 logger = logging.getLogger(__name__)
 
@@ -139,7 +140,7 @@ def _may_go_on(campaign: Campaign) -> bool:
 
 def _redrive(campaign: Campaign, item: CampaignRun, ahead: Ahead) -> None:
     """This run anew, or why not: a run that cannot be redriven stops no campaign."""
-    again = item.run.replays.values_list("pk", flat=True).first()
+    again = standing_for(item.run)
     if again is not None:
         item.refused = f"It was redriven already, as {again}."
         item.save(update_fields=("refused",))

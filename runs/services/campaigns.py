@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 from django.db.models.functions import Now
 
 from automate.accounts.audit import record as audit
@@ -19,7 +19,10 @@ from runs.models import Campaign, CampaignRun, Run
 from runs.models.run import RunQuerySet
 from runs.services.errors import CampaignRefused
 from runs.services.selection import read_filter, select
+from runs.services.unrepaired import taken_over
 from runs.states import RunStatus
+from workflows.models import Workflow
+from workflows.services import naming
 
 By = User | ApiKey | None
 FAILED = (RunStatus.FAILED, RunStatus.DEAD_LETTER, RunStatus.CANCELLED)
@@ -49,15 +52,20 @@ def matching(wanted: Mapping[str, Any], by: By) -> RunQuerySet:
     """The runs that a campaign with this filter would redrive, oldest first.
 
     Only ended ones that did not succeed (unless `status` names succeeded ones too),
-    that nobody has redriven yet, that are no child of another run, and that `by` may
-    see. Raises CampaignRefused for a filter that cannot be read.
+    for whose event no later or succeeded redrive stands, that are no child of another
+    run, and that `by` may see: of each event at most one. Raises CampaignRefused for a
+    filter that cannot be read, and for one that names a workflow that is not there or
+    the children of a run: it would match nothing, and silently.
     """
     given = {"status": list(REDRIVABLE), **_read(wanted)}
-    runs = select(Run.objects.with_waiting(), given)
     person = by.user if isinstance(by, ApiKey) else by
+    _must_be_there(given, person)
+    runs = select(Run.objects.with_waiting(), given)
     if person is not None:
         runs = runs.filter(visible_to(person, "workflow__"))
-    open_to_it = runs.filter(parent=None, replays=None, finished_at__isnull=False)
+    open_to_it = runs.filter(
+        ~Exists(taken_over(parent=None)), parent=None, finished_at__isnull=False
+    )
     return open_to_it.order_by("pk")
 
 
@@ -66,6 +74,20 @@ def _read(wanted: object) -> dict[str, Any]:
         return read_filter(wanted)
     except ValueError as error:
         raise CampaignRefused(str(error)) from None
+
+
+def _must_be_there(given: Mapping[str, Any], person: User | None) -> None:
+    if "parent" in given:
+        raise CampaignRefused(
+            "A campaign takes no runs that another run started. Redrive that one: it "
+            "repeats those of them that did not succeed."
+        )
+    if "workflow" not in given:
+        return
+    rule = visible_to(person) if person is not None else Q()
+    seen = Workflow.objects.filter(rule)
+    if not naming.named(seen, given["workflow"]).exists():
+        raise CampaignRefused(naming.unknown(seen, given["workflow"]))
 
 
 def count(wanted: Mapping[str, Any], *, by: By) -> int:
@@ -90,6 +112,8 @@ def start_campaign(
     have failed. `check_after` 0 never looks. Raises CampaignRefused.
     """
     _check(start, version, rate, max_failed)
+    if start == "failed" and _read(wanted).get("status") == [RunStatus.SUCCEEDED]:
+        raise CampaignRefused("In runs that succeeded nothing failed: begin at start.")
     with write_transaction():
         runs = matching(wanted, by)
         campaign = Campaign.objects.create(
@@ -147,6 +171,15 @@ def _plain(wanted: Mapping[str, Any]) -> dict[str, Any]:
         name: value if isinstance(value, str | int | list) else str(value)
         for name, value in wanted.items()
     }
+
+
+def seen_by(user: User) -> QuerySet[Campaign]:
+    """One's own campaigns, and those of whose runs one sees every one."""
+    if user.is_superuser:
+        return Campaign.objects.all()
+    own = CampaignRun.objects.filter(campaign=OuterRef("pk"))
+    unseen = own.exclude(visible_to(user, "run__workflow__"))
+    return Campaign.objects.filter(Q(created_by=user) | (Exists(own) & ~Exists(unseen)))
 
 
 def pause(campaign: Campaign, *, by: By) -> bool:

@@ -9,9 +9,9 @@ from automate.accounts.models import ApiKey, User
 from automate.lib.database import repeat, write_transaction
 from automate.lib.jsonio import storable
 from runs.engine import wake
+from runs.engine.clock import database_now
 from runs.engine.ending import cancel_all
 from runs.engine.locks import lock_runs
-from runs.engine.record import database_now
 from runs.models import Run, RunLog
 
 By = User | ApiKey | None

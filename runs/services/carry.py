@@ -8,9 +8,9 @@ from typing import Any
 from automate.lib.encryption import may_be_copied
 from runs.engine.carried import IN_DOUBT, copy_of, is_done, pending
 from runs.engine.children import ITEM_FAILED
+from runs.engine.clock import database_now
 from runs.engine.held import state_of
 from runs.engine.plan import Graph, plan
-from runs.engine.record import database_now
 from runs.engine.versions import side_ports
 from runs.models import Run, StepRun
 from runs.payloads import share

@@ -69,15 +69,30 @@ class AnswerUnreadable(RunServiceError):
         self.run_id = run_id
 
 
+_ANSWERED = {
+    "received": "answered",
+    "happened": "said to have happened",
+    "again": "said not to have happened",
+    "fail": "given up",
+}
+
+
 class AlreadyAnswered(RunServiceError):
-    """This step has been answered, once is all: by `decision`, `at` a moment."""
+    """This step has been answered, and once is all: `decision`, `at` when, `by` whom.
+
+    `by` is empty for an answer through the step's address. Whoever has only that
+    address is told `to_strangers`, which names nobody.
+    """
 
     code = "ALREADY_ANSWERED"
 
-    def __init__(self, decision: str, at: datetime | None) -> None:
+    def __init__(self, decision: str, at: datetime | None, by: str = "") -> None:
         when = f" at {at:%Y-%m-%d %H:%M:%S} UTC" if at else ""
-        done = "answered" if decision == "received" else decision
-        super().__init__(f"This was {done}{when} already.")
+        done = _ANSWERED.get(decision, decision)
+        through = "through its address"
+        super().__init__(f"This was {done}{when} {f'by {by}' if by else through}.")
+        whose = "in Automate by one of its users" if by else through
+        self.to_strangers = f"This was {done}{when} {whose}."
         self.decision = decision
         self.at = at
 

@@ -10,6 +10,7 @@ from runs.redaction import redactor_for
 from runs.services.explained import Explanation, Finding, parts_of
 from runs.services.origin import origin
 from runs.services.standing import not_run, standing, steps_of
+from runs.states import WAITING, RunStatus
 
 Teller = Callable[[Run], Iterable[Finding]]
 # The related rows that an explanation reads; the event's body besides.
@@ -41,6 +42,15 @@ def repeats_of(run: Run) -> int:
     return sum(count(run.pk) for count in _counters)
 
 
+def _state(run: Run) -> str:
+    """Its status as people see it; `waiting` for a run that has nothing due."""
+    if run.status == RunStatus.QUEUED:
+        return "waiting for its turn"
+    if run.status == RunStatus.RUNNING and Run.objects.waiting().filter(pk=run.pk):
+        return WAITING
+    return run.status.replace("_", " ")
+
+
 def explain(run: Run) -> Explanation:
     """Why it ran, what it waits for or how it ended, and which steps did not run.
 
@@ -50,13 +60,13 @@ def explain(run: Run) -> Explanation:
     """
     steps = steps_of(run)
     began = [*origin(run), *(item for tell in _tellers for item in tell(run))]
-    state = "waiting for its turn" if run.status == "queued" else run.status
+    state = _state(run)
     number = run.version.number
     found = Explanation(
         about="run",
         id=str(run.pk),
         subject=f"Run {run.pk} of {run.workflow} (version {number}): "
-        f"{state.replace('_', ' ')}",
+        f"{state}",
         answer=began[0].why,
         parts=parts_of(
             ("Why it ran", began),

@@ -17,8 +17,8 @@ from automate.lib.database import repeat, write_transaction
 from automate.lib.encryption import is_readable, may_be_copied
 from automate.lib.ids import uuid7
 from runs.engine import wake
+from runs.engine.clock import database_now
 from runs.engine.exclusive_key import exclusive_key
-from runs.engine.record import database_now
 from runs.models import Job, Run, RunLog, StepRun
 from runs.payloads import open_rows, share
 from runs.services.carry import carry_over, loops_left_undone
@@ -207,7 +207,7 @@ def _copy(run: Run, version: WorkflowVersion) -> Run:
     same = (
         "workflow_id", "trigger_id", "body", "content_type", "headers", "query",
         "variables", "start", "search_keys", "traceparent", "event_id", "source_ip",
-        "parent_id", "parent_node", "item_index", "depth", "caused_by_id",
+        "parent_id", "parent_node", "item_index", "depth", "caused_by_id", "hidden",
     )  # fmt: skip
     values = {name: getattr(run, name) for name in same}
     # Above that of every run of this event: no two of them share a key by chance.

@@ -16,21 +16,28 @@ from django.db.models.functions import Least, Now
 from automate.accounts.audit import record as audit
 from automate.accounts.models import ApiKey, User
 from automate.lib.database import repeat, write_transaction
-from automate.lib.encryption import is_readable
 from automate.lib.jsonio import storable_text
 from automate.lib.payloads import get_ring
 from runs.engine import wake
-from runs.engine.record import database_now
+from runs.engine.clock import database_now
 from runs.engine.waits import output_of
 from runs.models import Job, Run, RunLog, StepRun, WaitToken
 from runs.payloads import STEP_OUTPUT, Kept, discard, keep_output, refer
+from runs.services.asked import (
+    FOR_AN_ANSWER,
+    STEP_OVER,
+    is_waiting,
+    may_decide,
+    state_of,
+    step_of,
+    token_of,
+)
 from runs.services.errors import AlreadyAnswered, NotAnApprover, NotWaiting, WaitOver
-from runs.states import FINAL_STEP, StepStatus
+from runs.states import StepStatus
 
 By = User | ApiKey | None
 Decision = WaitToken.Decision
 LONGEST_COMMENT = 2000
-_OVER = "The step is over; nobody waits for this answer any more."
 _AUDITED = {
     Decision.RECEIVED: "run.resume",
     Decision.APPROVED: "run.approve",
@@ -72,36 +79,6 @@ class Given:
         return WaitToken.Kind.APPROVAL
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
-    """What those who decide are shown; `asked` False: the step does not wait yet."""
-
-    run: Run
-    node_id: str
-    message: str = ""
-    details: Any = None
-    expires_at: datetime | None = None
-    asked: bool = False
-
-
-def look_at(run_id: UUID, node_id: str) -> Question:
-    """What is to be decided at this step. Raises AlreadyAnswered and WaitOver."""
-    run = Run.objects.select_related("workflow").get(pk=run_id)
-    token = _token(run_id, node_id, WaitToken.Kind.APPROVAL)
-    job = Job.objects.filter(run=run_id).first()
-    asked = _waits(token, _state_of(_step(run_id, node_id)), job)
-    details = token.details if is_readable(token.details) else None
-    shown = details if asked and isinstance(details, Mapping) else {}
-    return Question(
-        run,
-        node_id,
-        str(shown.get("message", "")),
-        shown.get("details"),
-        token.expires_at,
-        asked,
-    )
-
-
 def resume(run_id: UUID, node_id: str, given: Given, *, by: By = None) -> bool:
     """Answer a step once. False: it does not wait yet, the answer is kept for it.
 
@@ -140,9 +117,9 @@ def _put_aside(run_id: UUID, node_id: str, given: Given) -> Aside | None:
         return None
     if connection.in_atomic_block and get_ring().writer.external:
         return None
-    if _state_of(_step(run_id, node_id)) != (StepStatus.WAITING, "signal"):
+    if state_of(step_of(run_id, node_id)) != FOR_AN_ANSWER:
         return None
-    token = _token(run_id, node_id, given.kind)
+    token = token_of(run_id, node_id, given.kind)
     if token.decision or token.kind != given.kind:
         return None
     at = database_now()
@@ -157,9 +134,9 @@ def _resume(
     with write_transaction():
         job = Job.objects.filter(run=run_id).select_for_update(no_key=True).first()
         now = aside.at if aside else database_now()
-        token = _token(run_id, node_id, given.kind)
-        step = _step(run_id, node_id)
-        waits = _waits(token, _state_of(step), job)
+        token = token_of(run_id, node_id, given.kind)
+        step = step_of(run_id, node_id)
+        waits = is_waiting(token, state_of(step), job)
         if token.kind != given.kind:
             raise NotWaiting(f"Step {node_id} waits for another kind of answer.")
         _check_person(token, by, waits=waits)
@@ -176,32 +153,6 @@ def _resume(
     return waits
 
 
-def _token(run_id: UUID, node_id: str, kind: str) -> WaitToken:
-    found = WaitToken.objects.filter(run=run_id, node_id=node_id)
-    return found.select_related("answered_by").first() or WaitToken(
-        run_id=run_id, node_id=node_id, kind=kind
-    )
-
-
-def _step(run_id: UUID, node_id: str) -> QuerySet[StepRun]:
-    return StepRun.objects.filter(run=run_id, node_id=node_id)
-
-
-def _state_of(step: QuerySet[StepRun]) -> tuple[str, str] | None:
-    return step.values_list("status", "waiting_for").first()
-
-
-def _waits(token: WaitToken, state: tuple[str, str] | None, job: Job | None) -> bool:
-    """True when the step waits for this answer, False when it may come to it yet."""
-    if token.decision:
-        raise AlreadyAnswered(token.decision, token.answered_at)
-    if job is None:
-        raise WaitOver("The run has ended; nobody waits for this answer any more.")
-    if state is not None and state[0] in FINAL_STEP:
-        raise WaitOver(_OVER)
-    return state == (StepStatus.WAITING, "signal")
-
-
 def _check_person(token: WaitToken, by: By, *, waits: bool) -> None:
     if by is None:
         return
@@ -209,18 +160,6 @@ def _check_person(token: WaitToken, by: By, *, waits: bool) -> None:
         raise NotWaiting(f"Step {token.node_id} does not wait for an answer.")
     if not may_decide(_user(by), token):
         raise NotAnApprover("Only the approvers that the step names may decide.")
-
-
-def may_decide(user: User | None, token: WaitToken) -> bool:
-    """Whether the step's approvers, if it names any, include this person.
-
-    Superusers may always: somebody must when an approver has left.
-    """
-    details = token.details if is_readable(token.details) else None
-    approvers = details.get("approvers") if isinstance(details, Mapping) else None
-    if not approvers or user is None:
-        return user is not None
-    return user.is_superuser or user.email.lower() in approvers
 
 
 def _user(by: By) -> User | None:
@@ -266,7 +205,7 @@ def _finish(
     waiting = step.filter(status=StepStatus.WAITING, waiting_for="signal")
     changed = waiting.update(**_following(token, now, output))
     if not changed:
-        raise WaitOver(_OVER)
+        raise WaitOver(STEP_OVER)
 
 
 def _following(token: WaitToken, now: datetime, output: Any) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from django.db.models import QuerySet
 from django.db.models.functions import Now
 
 from automate.lib.database import is_away, is_repeatable, repeat, write_transaction
-from runs.engine.record import database_now
+from runs.engine.clock import database_now
 from runs.models import Firing
 from runs.services.started import may_start, start_run
 from workflows.models import Trigger

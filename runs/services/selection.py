@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime, time
+from datetime import UTC, datetime, time, timedelta
 from typing import Any
 from uuid import UUID
 
+from django.db import connection
 from django.db.models import Q
+from django.db.models.fields.json import KeyTextTransform
+from django.db.models.lookups import Exact
 from django.utils.dateparse import parse_date, parse_datetime
 
+from automate.lib.ids import first_id
 from runs.models.run import RunQuerySet
 from runs.states import FINAL_RUN, WAITING, RunStatus
+from workflows.models import Workflow, WorkflowVersion
 
 STATUSES = (*(str(status) for status in RunStatus), WAITING)
 # What other systems call them.
@@ -27,7 +32,6 @@ MOST_VERSIONS = 2**31 - 1
 
 _LOOK_UPS = {
     "trigger": "trigger_id",
-    "version": "version__number",
     "created_after": "created_at__gte",
     "created_before": "created_at__lt",
     "error_class": "error_class",
@@ -35,7 +39,10 @@ _LOOK_UPS = {
     "event_id": "event_id",
     "parent": "parent_id",
 }
-NAMES = frozenset({*_LOOK_UPS, "workflow", "status"})
+NAMES = frozenset({*_LOOK_UPS, "workflow", "status", "version", "search_key"})
+# Ids begin with a moment of the process that made them, created_at is the database's:
+# clocks that differ by more would find runs only by their side of this.
+CLOCKS = timedelta(hours=1)
 
 
 def select(runs: RunQuerySet, wanted: Mapping[str, Any]) -> RunQuerySet:
@@ -47,8 +54,16 @@ def select(runs: RunQuerySet, wanted: Mapping[str, Any]) -> RunQuerySet:
     read = read_filter(wanted)
     plain = {key: read[name] for name, key in _LOOK_UPS.items() if name in read}
     runs = runs.filter(**plain)
+    if "created_after" in read:
+        runs = runs.filter(pk__gte=first_id(read["created_after"] - CLOCKS))
+    if "created_before" in read:
+        runs = runs.filter(pk__lt=first_id(read["created_before"] + CLOCKS))
     if "workflow" in read:
         runs = runs.filter(_workflow(read["workflow"]))
+    if "version" in read:
+        runs = runs.filter(version__in=_versions(read))
+    if "search_key" in read:
+        runs = runs.filter(_search_key(read["search_key"]))
     if "status" in read:
         runs = runs.filter(_status(set(read["status"])))
     return runs
@@ -94,6 +109,13 @@ def _text(value: Any) -> str:
     if not text.strip() or "\x00" in text:
         raise ValueError(text)
     return text
+
+
+def _pair(value: Any) -> str:
+    name, _, text = _text(value).partition(":")
+    if not (name.strip() and text):
+        raise ValueError(value)
+    return str(value)
 
 
 def _uuid(value: Any) -> UUID:
@@ -143,6 +165,7 @@ _READERS: Mapping[str, tuple[Callable[[Any], Any], str]] = {
     "error_class": (_text, 'a text, such as "template"'),
     "error_fingerprint": (_text, "the fingerprint of an error, a text"),
     "event_id": (_text, "the id of an event, a text"),
+    "search_key": (_pair, 'the name of a search key and its value, "customer:c-17"'),
 }
 
 
@@ -150,7 +173,25 @@ def _workflow(name: str) -> Q:
     try:
         return Q(workflow_id=UUID(name))
     except ValueError:
-        return Q(workflow__slug=name)
+        # Looked up first: with the id the database knows how many runs that will be.
+        rows = Workflow.objects.filter(slug=name).values_list("pk", flat=True)
+        return Q(workflow_id__in=list(rows))
+
+
+def _versions(read: Mapping[str, Any]) -> list[UUID]:
+    """The versions of this number; looked up first, because they are few."""
+    rows = WorkflowVersion.objects.filter(number=read["version"])
+    if "workflow" in read:
+        rows = rows.filter(_workflow(read["workflow"]))
+    return list(rows.values_list("pk", flat=True))
+
+
+def _search_key(pair: str) -> Q | Exact[Any]:
+    """By what its index knows; SQLite, which has none, reads the runs."""
+    name, _, text = pair.partition(":")
+    if connection.vendor == "postgresql":
+        return Q(search_keys__contains={name.strip(): text}) & ~Q(search_keys={})
+    return Exact(KeyTextTransform(name.strip(), "search_keys"), text)
 
 
 def _status(wanted: set[str]) -> Q:

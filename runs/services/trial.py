@@ -20,7 +20,6 @@ from automate.lib.net import Client, Policy
 from automate.lib.payloads import opened
 from runs.engine import large
 from runs.engine.held import Held
-from runs.engine.load import supply
 from runs.engine.payload import (
     NO_EVENT,
     Trigger,
@@ -30,6 +29,7 @@ from runs.engine.payload import (
     trigger_scope,
 )
 from runs.engine.perform import Performer, forbid_database
+from runs.engine.supplies import supply
 from runs.engine.task import Task
 from runs.engine.versions import Compiled, compile_version
 from runs.models import Run

@@ -8,6 +8,19 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any, Self
 
+N8N_WORKFLOW = {
+    "id": "abc",
+    "name": "From the API",
+    "active": True,
+    "nodes": [
+        {
+            "name": "Webhook",
+            "type": "n8n-nodes-base.webhook",
+            "parameters": {"path": "from-api", "httpMethod": "POST"},
+        }
+    ],
+}
+
 
 class Receiver:
     """Answers every POST with 200; keeps what came, by path, in order."""
@@ -22,9 +35,15 @@ class Receiver:
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
 
+            def do_GET(self) -> None:
+                """The workflow of n8n's API whose webhook is a path here."""
+                self._answer(200, json.dumps(N8N_WORKFLOW).encode())
+
             def do_POST(self) -> None:
                 length = int(self.headers.get("Content-Length", 0))
-                status, body = receiver.take(self.path, self.rfile.read(length))
+                self._answer(*receiver.take(self.path, self.rfile.read(length)))
+
+            def _answer(self, status: int, body: bytes) -> None:
                 self.send_response(status)
                 self.send_header("Content-Type", "application/json")
                 self.send_header("Content-Length", str(len(body)))

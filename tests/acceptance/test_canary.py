@@ -21,7 +21,11 @@ from tests.acceptance.site import Site
 from tests.automate.lib.net.servers import Server, answer, read_request
 from tests.processes import eventually
 
-pytestmark = [pytest.mark.slow, pytest.mark.django_db, pytest.mark.timeout(900)]
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.django_db,
+    pytest.mark.timeout(900),
+]
 
 CANARIES = {
     "secret": 's3cretValue/+"&q=x7Zk2',
@@ -34,6 +38,20 @@ CANARIES = {
     "query": "queryTokenCanary+4417",
 }
 DOCUMENT = """
+name: inner
+slug: inner
+nodes:
+  - id: each
+    type: for_each
+    config:
+      items: ["{{ trigger.payload.v }}"]
+      nodes: [{id: say, type: log, config: {message: "an item {{ item }}"}}]
+  - id: note
+    type: log
+    config: {message: "given {{ trigger.payload.v }}", data: "{{ trigger.payload }}"}
+connections: [{from: each, to: note}]
+output: {v: "{{ trigger.payload.v }}"}
+---
 name: canary
 slug: canary
 triggers: [{kind: webhook, config: {path: canary, scheme: none}}]
@@ -56,7 +74,10 @@ nodes:
     config:
       message: "sent {{ trigger.payload.password }}, got {{ steps.send.body.said }}"
       data: {all: "{{ steps.send.body }}", got: "{{ trigger.payload }}"}
-connections: [{from: send, to: tell}]
+  - id: call
+    type: run_workflow
+    config: {workflow: inner, input: {v: "{{ trigger.payload.password }}"}}
+connections: [{from: send, to: tell}, {from: tell, to: call}]
 output: {echo: "{{ steps.send.body }}", mine: "{{ trigger.payload.card.cvv }}"}
 ---
 name: picky
@@ -185,6 +206,9 @@ def _story(site: Site, receiver: Echo) -> list[str]:
     last = site.ended(run_ids[-1])
     assert last["status"] == "succeeded", last
     assert CANARIES["field"] in json.dumps(last, ensure_ascii=False).replace('\\"', '"')
+    below = [run["id"] for run in site.api("runs?workflow=inner")["results"]]
+    assert len(below) == 2, below  # the called run, and its one item
+    run_ids += below
     # What does not become a run.
     assert _post(site, "picky", _payload()).json()["status"] == "filtered"
     broken = json.dumps(_payload())[:-1].encode()
@@ -229,13 +253,17 @@ def _readable(site: Site, run_ids: list[str]) -> Iterator[tuple[str, bytes]]:
     scopes = ["runs:read", "workflows:read"]
     arguments = [person, "--name", "reader", "--scope", *scopes]
     key = site.manage("create_api_key", *arguments).strip().splitlines()[-1]
-    below = ("", "/steps", "/attempts", "/logs")
+    below = ("", "/steps", "/attempts", "/logs", "/explain", "/waits")
     paths = [f"runs/{pk}{more}" for pk in run_ids for more in below]
-    for path in ("runs", *paths):
+    paths += [f"logs/{pk}" for pk in run_ids]
+    paths += [f"workflows/{slug}/logs" for slug in ("canary", "inner", "picky")]
+    for path in ("runs", "waits", "campaigns", *paths):
         url = f"{site.url}/api/v1/{path}"
         reply = requests.get(url, headers={"X-Api-Key": key}, timeout=20)
         assert reply.status_code == 200, (path, reply.text)
         yield f"API {path}", reply.content
+    for pk in run_ids:
+        yield f"explain {pk}", site.manage("explain", pk).encode()
     yield from canary.exported(site)
 
 

@@ -18,10 +18,20 @@ from tests.processes import eventually
 from tests.smtp import MailServer
 from workflows.actions.base import BUILT_IN
 
-pytestmark = [pytest.mark.slow, pytest.mark.django_db, pytest.mark.timeout(300)]
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.once,
+    pytest.mark.django_db,
+    pytest.mark.timeout(300),
+]
 
 
 WORKFLOWS = Path(__file__).with_name("step_kinds.yaml")
+N8N = (
+    "from workflows.models import Connection\n"
+    "Connection.objects.create(name='house-n8n', kind='n8n', base_url='RECEIVER', "
+    "credentials={'api_key': 'k'})"
+)
 
 
 def documents(receiver: str) -> str:
@@ -59,6 +69,7 @@ def house(
         site = Site(folder, module_database, changes)
         try:
             site.up()
+            site.manage("shell", "-c", N8N.replace("RECEIVER", receiver.url))
             site.publish(documents(receiver.url))
             yield House(site, receiver, mail)
         finally:
@@ -120,6 +131,21 @@ def test_log(house: House) -> None:
 
     lines = house.site.api(f"runs/{run['id']}/logs")["results"]
     assert ("warning", "Saw 7") in [(x["level"], x["message"]) for x in lines]
+
+
+def test_placeholder(house: House) -> None:
+    run = house.site.outcome("placeholder", {"who": "Ann"})
+
+    assert run["status"] == "failed"
+    assert "Still to be made for Ann." in run["error"]["message"]
+
+
+def test_n8n(house: House) -> None:
+    """The receiver plays both n8n's API and the workflow's webhook."""
+    results = succeeded(house.site.outcome("n8n"))
+
+    assert results["call"]["body"] == {"ok": True}
+    assert house.receiver.bodies("/webhook/from-api") == [{"n": 1}]
 
 
 def test_respond(house: House) -> None:

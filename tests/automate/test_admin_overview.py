@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from automate import next_steps
 from automate.accounts.models import Team, User
-from runs.models import Campaign, Run, Worker
+from runs.models import Campaign, Run, WaitToken, Worker
 from tests.admin_world import (
     asking_run,
     boss,
@@ -37,6 +37,12 @@ def figures(user: User | None = None) -> dict[str, str]:
     return {one.label: one.value for one in next_steps.figures(user or boss())}
 
 
+def shown_by_the_figure() -> list[Run]:
+    """The list behind "failed in 24 h"."""
+    (url,) = (one.url for one in next_steps.figures(boss()) if "failed" in one.label)
+    return list(signed_in(boss()).get(url).context["cl"].result_list)
+
+
 def alive(**fields: Any) -> Worker:
     return Worker.objects.create(kind="drain", host="h", pid=1, **fields)
 
@@ -46,6 +52,17 @@ def test_an_empty_site_leads_to_the_first_workflow() -> None:
     assert "There is no workflow yet." in text
     assert reverse("admin:workflows_workflow_add") in text
     assert "python manage.py qcluster" in text
+
+
+def test_what_is_urgent_stands_first() -> None:
+    alive()
+    Workflow.objects.create(slug="d", name="Nightly")
+    asking_run(flow())
+    broken_run(flow("more"))
+    steps = next_steps.of(boss())
+    assert [step.urgent for step in steps] == [True, False, False]
+    assert "failed" in steps[0].text
+    assert "decision" in steps[1].text
 
 
 def test_a_silent_worker_is_none() -> None:
@@ -71,10 +88,14 @@ def test_a_failure_that_a_redrive_has_mended_is_not_told() -> None:
     again = make_run(
         failed.workflow, status="failed", replay_of=failed, root_run=failed
     )
-    assert "2 runs have failed in the last 24 hours" in overview()
+    assert "1 run has failed in the last 24 hours" in overview()
+    assert figures()["failed in 24 h"] == "1"
+    assert shown_by_the_figure() == [again]
 
     make_run(failed.workflow, status="succeeded", replay_of=again, root_run=failed)
     assert "failed in the last 24 hours" not in overview()
+    assert figures()["failed in 24 h"] == "0"
+    assert shown_by_the_figure() == []
 
 
 def test_failures_of_a_day_are_told_until_they_are_old() -> None:
@@ -94,6 +115,8 @@ def test_decisions_that_are_open_are_told_to_those_who_may_take_them() -> None:
     assert "for a decision." not in overview(operator(*rights))
     assert "for a decision." not in overview(operator(rights[0], team=team))
     asking_run(flow("more"))
+    assert "2 runs wait for a decision." in overview(operator(*rights, team=team))
+    WaitToken.objects.filter(run__workflow__slug="more").update(kind="unknown")
     assert "2 runs wait for a decision." in overview(operator(*rights, team=team))
 
 

@@ -13,9 +13,10 @@ from django.urls import reverse
 
 from automate.accounts.admin.names import MAIN
 from automate.admin import site
-from automate.policy import CONTENT_SECURITY_POLICY
+from automate.lib.ids import uuid7
+from automate.policy import content_security_policy
 from runs.models import Run
-from tests.admin_world import CANARY, boss, broken_run, signed_in, world
+from tests.admin_world import CANARY, boss, broken_run, operator, signed_in, world
 from workflows.models import Workflow
 
 pytestmark = pytest.mark.django_db
@@ -41,11 +42,17 @@ def pages() -> Iterator[str]:
         for row in apps.get_model(label)._default_manager.all()[:3]:
             yield reverse(name_of(label, "change"), args=(row.pk,))
     run = Run.objects.earliest("id")
+    yield reverse("admin:runs_run_why", args=(run.pk,))
     yield reverse("admin:runs_run_redrive", args=(run.pk,))
     yield reverse("admin:runs_run_cancel", args=(run.pk,))
     yield reverse("admin:runs_run_start", args=(run.workflow_id,))
     yield reverse("admin:runs_run_try", args=(run.workflow_id,))
     yield reverse("admin:runs_run_redrive_all")
+    yield reverse("admin:workflows_workflow_n8n", args=(run.workflow_id,))
+    yield reverse("admin:workflows_trigger_rotate", args=(run.trigger_id,))
+    diff = reverse("admin:workflows_workflowversion_diff", args=(run.version_id,))
+    yield f"{diff}?against=draft"
+    yield reverse("admin:workflows_workflowversion_rollback", args=(run.version_id,))
 
 
 class Inline(HTMLParser):
@@ -84,7 +91,25 @@ def test_every_page_opens_without_inline_code_and_without_a_secret() -> None:
         inline = Inline()
         inline.feed(text)
         assert inline.found == [], address
-        assert response["Content-Security-Policy"] == CONTENT_SECURITY_POLICY
+        assert response["Content-Security-Policy"] == content_security_policy()
+
+
+def test_what_is_missing_or_not_permitted_says_so_and_leads_back() -> None:
+    gone = reverse("admin:runs_run_change", args=(uuid7(),))
+    home = f'href="{reverse("admin:index")}">Overview</a>'
+    for user, address, status, said in (
+        (boss(), gone, 404, "There is nothing at this address"),
+        (boss(), "/nothing", 404, "There is nothing at this address"),
+        (operator(), reverse("admin:runs_run_changelist"), 403, "You may not do this"),
+    ):
+        response = signed_in(user).get(address)
+        text = response.content.decode()
+        assert response.status_code == status
+        assert said in text
+        assert home in text
+        inline = Inline()
+        inline.feed(text)
+        assert inline.found == []
 
 
 def test_the_canaries_are_really_there() -> None:
@@ -101,7 +126,7 @@ def test_strangers_are_sent_to_the_login_page(client: Client, label: str) -> Non
     response = client.get(list_page(label))
     assert response.status_code == 302
     assert response["Location"].startswith(reverse("admin:login"))
-    assert response["Content-Security-Policy"] == CONTENT_SECURITY_POLICY
+    assert response["Content-Security-Policy"] == content_security_policy()
 
 
 def test_a_get_changes_nothing() -> None:

@@ -9,6 +9,7 @@ import pytest
 from django.test import Client
 
 from automate.lib.errors import Code
+from automate.policy import content_security_policy
 
 pytestmark = pytest.mark.urls("tests.automate.errors_urlconf")
 PROBLEM = "application/problem+json"
@@ -133,6 +134,50 @@ def test_pages_keep_their_html_errors(client: Client, fault: str) -> None:
 
     assert response["Content-Type"].startswith("text/html")
     assert response.status_code == {f: s for f, s, _ in EXPECTED}[fault]
+
+
+HEADERS = {
+    "Content-Security-Policy": content_security_policy(),
+    "X-Frame-Options": "DENY",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+}
+
+
+@pytest.mark.parametrize("fault", ["http404", "denied", "bug", "suspicious"])
+@pytest.mark.parametrize("where", ["pages", "api/plain", "api/v1/fail"])
+def test_errors_carry_the_headers_of_every_page(
+    client: Client, where: str, fault: str
+) -> None:
+    response = client.get(f"/{where}/{fault}")
+
+    assert {name: response.headers.get(name) for name in HEADERS} == HEADERS
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        "django.contrib.sessions.middleware.SessionMiddleware.process_request",
+        "webhooks.views.receive",
+    ],
+)
+def test_so_do_errors_that_no_view_could_answer(
+    client: Client, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    """Also where the edge goes past the rest."""
+
+    def fail(*_: Any) -> None:
+        raise ZeroDivisionError("internal detail")
+
+    monkeypatch.setattr(place, fail)
+    response = client.get("/v1/webhooks/x" if "webhooks" in place else "/pages/bug")
+    found = {name: response.headers.get(name) for name in HEADERS}
+
+    assert response.status_code == 500
+    assert b"internal detail" not in response.content
+    assert found["X-Content-Type-Options"] == "nosniff"
+    assert found["Content-Security-Policy"] == content_security_policy()
 
 
 def test_a_page_is_a_problem_too_for_who_asks(client: Client) -> None:

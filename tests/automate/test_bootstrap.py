@@ -65,9 +65,14 @@ def test_a_default_that_was_given_is_refused_on_sqlite_too(
 def test_old_keys_of_the_ring_may_be_what_they_are(
     surroundings: pytest.MonkeyPatch,
 ) -> None:
+    """They only read; the first one writes."""
     surroundings.setenv("SECRET_KEY", GOOD)
     surroundings.setenv("FIELD_ENCRYPTION_KEYS", f"{GOOD},change-me")
     ensure_keys(sqlite=False)
+    assert os.environ["FIELD_ENCRYPTION_KEYS"] == f"{GOOD},change-me"
+    surroundings.setenv("FIELD_ENCRYPTION_KEYS", f"change-me,{GOOD}")
+    with pytest.raises(ImproperlyConfigured, match="FIELD_ENCRYPTION_KEYS is a"):
+        ensure_keys(sqlite=False)
 
 
 def test_on_sqlite_keys_are_made_once(

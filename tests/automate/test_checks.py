@@ -49,8 +49,11 @@ def test_the_defaults_are_fine() -> None:
         ({"MAX_BODY": 0}, "E008"),
         ({"MAX_BODY": 2**30}, "E008"),
         ({"MAX_RESPONSE": 0}, "E008"),
-        ({"ALLOWED_NETWORKS": networks("169.254.0.0/16")}, "W009"),
-        ({"ALLOWED_NETWORKS": networks("::1/128", "0.0.0.0/0")}, "W009"),
+        ({"ALLOWED_NETWORKS": networks("169.254.169.254/32")}, "W009"),
+        ({"ALLOWED_NETWORKS": networks("::1/128", "fd00:ec2::254/128")}, "W009"),
+        ({"OIDC_ISSUER": "http://login.example.com", "OIDC_CLIENT_ID": "x"}, "E015"),
+        ({"OIDC_ISSUER": "login.example.com", "OIDC_CLIENT_ID": "x"}, "E015"),
+        ({"OIDC_ISSUER": "https://login.example.com"}, "E016"),
     ],
 )
 def test_a_bad_combination_is_told_with_a_hint(

@@ -72,6 +72,8 @@ def test_a_database_that_does_not_answer_is_503(
 @pytest.mark.parametrize("path", ["/livez", *READY])
 def test_probes_are_read_only(client: Client, path: str) -> None:
     assert client.post(path).status_code == 405
+    # Also to who has no token against forgery, as programs have none.
+    assert Client(enforce_csrf_checks=True).post(path).status_code == 405
 
 
 def test_the_front_door_leads_to_the_admin(client: Client) -> None:

@@ -9,13 +9,8 @@ from django.db import models
 from pytest_django import Settings
 
 from automate import rotation
-from automate.lib.encryption import (
-    KeyRing,
-    encrypted_fields,
-    is_readable,
-    key_id_of,
-    stored_bytes,
-)
+from automate.lib.encryption import encrypted_fields, is_readable, stored_bytes
+from automate.lib.key_ring import KeyRing, key_id_of
 from automate.rotation import rotate
 from runs.models import Run
 from tests.makers import make_run, make_step

@@ -6,8 +6,9 @@ import pytest
 from pytest_django import Settings
 
 from automate import samples
-from automate.lib.encryption import EncryptedField, KeyRing, Unreadable
+from automate.lib.encryption import EncryptedField, Unreadable
 from automate.lib.ids import uuid7
+from automate.lib.key_ring import KeyRing
 from automate.lib.sealed import marker
 from automate.samples import Sample, take, take_all, unreadable_by_column
 from runs.models import Run

@@ -8,14 +8,17 @@ import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from granian.server import Server
 from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
 from automate import ports, web
 from automate.env import BASE_DIR
-from tests.processes import Process, eventually, running
+from runs.services.waiting import room
+from tests.processes import Process, eventually, in_the_end, running
 
 
 @pytest.mark.parametrize(("status", "code"), [(200, 0), (503, 1), (400, 1)])
@@ -59,6 +62,26 @@ def test_preloading_leaves_views_imported_and_memory_frozen() -> None:
         assert gc.get_freeze_count() > frozen
     finally:
         gc.unfreeze()
+
+
+@pytest.mark.parametrize(
+    "given", [[], ["--waiting", "3", "--threads", "50"], ["--waiting", "400"]]
+)
+def test_at_most_half_of_the_threads_may_wait(
+    given: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And as many as work at once are left. Shown to fail with one thread less."""
+    made: list[Any] = []
+    monkeypatch.setattr(Server, "serve", lambda self, **_: made.append(self))
+    monkeypatch.setattr(room, "capacity", 0)
+    options = web._parser().parse_args(given)
+
+    web.serve(lambda *_: [], options, workers=1)
+
+    (server,) = made
+    assert room.capacity == options.waiting
+    assert room.capacity <= server.blocking_threads / 2
+    assert server.blocking_threads - room.capacity >= options.threads
 
 
 @pytest.fixture
@@ -118,7 +141,7 @@ def test_workers_do_not_outlive_a_main_process_that_was_killed(
 
     process.signal(signal.SIGKILL)
 
-    eventually(lambda: not any(map(is_alive, pids)))
+    assert in_the_end(lambda: list(filter(is_alive, pids)), []) == []
 
 
 @pytest.mark.slow

@@ -80,7 +80,7 @@ def test_an_operator_decides_from_the_list(
     run = asking()
     sign_in(page, site)
     page.goto(f"{site}/admin/runs/waittoken/")
-    expect(page.get_by_role("heading", name="Waiting for a decision")).to_be_visible()
+    expect(page.get_by_role("heading", name="Decisions")).to_be_visible()
     fits(page)
     page.get_by_role("link", name=re.compile("Ship order 7")).click()
     fits(page)

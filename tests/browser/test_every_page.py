@@ -1,4 +1,4 @@
-"""No page makes the browser complain: the policy blocks nothing of ours."""
+"""No page makes the browser complain, is too wide, or keeps anybody out (axe)."""
 
 from __future__ import annotations
 
@@ -6,15 +6,20 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from automate.accounts.models import SecondFactor, User
-from tests.admin_world import world
+from runs.addresses import address_of
+from runs.models import Run
+from tests.admin_world import asking_run, flow, world
 from tests.automate.accounts.sign_in.steps import app_code
 from tests.automate.test_admin_pages import pages
+from tests.browser.access import barriers
 from tests.browser.test_operator_path import PASSWORD, fits, sign_in
+from tests.runs.waiting import ask
+from workflows.models import WorkflowVersion
 
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.django_db(transaction=True),
-    pytest.mark.timeout(600),
+    pytest.mark.timeout(1200),
 ]
 
 
@@ -28,10 +33,47 @@ def test_every_page_opens_without_a_complaint(
     for address in (*addresses, "/admin/password_change/", "/admin/second_factor/"):
         page.goto(f"{site}{address}")
         assert complaints == [], address
-    page.goto(f"{site}/admin/login/?next=/admin/")
+        fits(page)
+        assert barriers(page) == [], address
     page.goto(f"{site}/nothing")
     # The page itself is a 404, and the only complaint.
     assert all("404" in said for said in complaints), complaints
+    assert barriers(page) == []
+    page.get_by_role("link", name="Overview").click()
+    expect(page.get_by_role("heading", name="Overview")).to_be_visible()
+
+
+def test_no_colours_keep_anybody_out(page: Page, site: str) -> None:
+    """Pages with every kind of pill, note, button and form, in the other colours."""
+    workflow = world(1)
+    run = Run.objects.filter(status="dead_letter").earliest("id")
+    asks = Run.objects.get(wait_tokens__isnull=False)
+    wide = page.viewport_size is not None and page.viewport_size["width"] > 767
+    other = "dark" if wide else "light"
+    sign_in(page, site)
+    for address in (
+        "", f"runs/run/{run.pk}/change/", f"runs/run/{asks.pk}/change/", "runs/run/",
+        "runs/run/redrive-all/?status=unrepaired", f"runs/run/try/{workflow.pk}/",
+        f"workflows/workflow/{workflow.pk}/change/", "runs/run/?q=ordres",
+        "workflows/connection/add/", "second_factor/",
+    ):  # fmt: skip
+        page.goto(f"{site}/admin/{address}")
+        assert barriers(page, scheme=other) == [], address
+
+
+def test_signing_in_and_deciding_keep_nobody_out(page: Page, site: str) -> None:
+    page.goto(f"{site}/admin/login/?next=/admin/")
+    assert barriers(page) == []
+    run = asking_run(flow(), details={"order": 7})
+    definition = {"nodes": [ask()], "connections": []}
+    WorkflowVersion.objects.filter(pk=run.version_id).update(definition=definition)
+    page.goto(address_of(run.pk, "ask"))
+    expect(page.get_by_role("button", name="Approve")).to_be_visible()
+    assert barriers(page) == []
+    page.goto(address_of(run.pk, "ask")[:-1])
+    expect(page.get_by_text("incomplete or mistyped")).to_be_visible()
+    fits(page)
+    assert barriers(page) == []
 
 
 def test_a_person_sets_up_a_second_factor_by_keyboard(

@@ -33,10 +33,29 @@ def sign_in(page: Page, site: str) -> None:
 
 def fits(page: Page) -> None:
     """Nothing makes the page itself scroll sideways."""
+    # After a click the new document is there, but may be empty and without its styles.
+    page.wait_for_load_state()
     excess = page.evaluate(
         "document.documentElement.scrollWidth - document.documentElement.clientWidth"
     )
     assert excess <= 0, f"{page.url} is {excess} px too wide"
+
+
+def shows(page: Page, text: str) -> None:
+    """The last step's answer stands there, and in its output, which is folded."""
+    step = page.locator("article.step").last
+    received = step.locator(".exchange section").filter(has_text="Answer received")
+    expect(received.locator("pre")).to_contain_text(text)
+    expect(received.locator("pre")).to_be_visible()
+    output = step.locator("details").filter(
+        has=page.locator("summary:text-is('Output')")
+    )
+    given = output.locator("pre")
+    expect(given).to_be_hidden()
+    output.locator("summary").click()
+    expect(given).to_contain_text(text)
+    expect(given).to_be_visible()
+    fits(page)
 
 
 def build(page: Page, receiver: str) -> str:
@@ -100,7 +119,7 @@ def test_an_operator_builds_watches_and_repairs(
     first = post(address, {"ref": "refs/heads/main"}, "delivery-1")
     page.goto(f"{site}/admin/runs/run/{first}/change/")
     wait_for(page, "succeeded")
-    expect(page.get_by_text('"ticket": 4711')).to_be_visible()  # the answer
+    shows(page, '"ticket": 4711')
     expect(page.locator(".exchange pre").first).to_contain_text("refs/heads/main")
     page.locator(".exchange summary").first.click()
     expect(page.get_by_text("Idempotency-Key", exact=False).first).to_be_visible()
@@ -121,7 +140,7 @@ def test_an_operator_builds_watches_and_repairs(
     fits(page)
     page.get_by_role("button", name="Redrive").click()
     wait_for(page, "succeeded")
-    expect(page.get_by_text('"ticket": 4712')).to_be_visible()
+    shows(page, '"ticket": 4712')
     page.get_by_role("link", name=second).last.click()
     expect(page.get_by_text("Redriven as")).to_be_visible()
     assert complaints == []
@@ -186,3 +205,36 @@ def test_every_kind_of_page_fits_and_is_quiet(
         page.goto(f"{site}/admin/{place}/")
         fits(page)
     assert complaints == []
+
+
+def test_a_trigger_s_form_shows_the_boxes_of_its_kind(page: Page, site: str) -> None:
+    sign_in(page, site)
+    page.goto(f"{site}/admin/workflows/workflow/add/")
+    form = page.locator("#triggers-0")  # it begins as a webhook
+    senders = (
+        "Signature scheme:",
+        "Path:",
+        "Events:",
+        "Rate limit:",
+        "Signing secret:",
+    )
+    clock = ("Cron:", "Time zone:", "Missed moments:")
+
+    def shown() -> list[str]:
+        names = (*senders, *clock)
+        return [name for name in names if form.get_by_label(name).is_visible()]
+
+    assert shown() == list(senders)
+    form.get_by_label("Kind:").select_option(label="Schedule")
+    assert shown() == list(clock)
+    fits(page)
+    form.get_by_label("Kind:").select_option(label="By hand")
+    assert shown() == []
+    form.get_by_label("Kind:").select_option(label="Schedule")
+    form.get_by_label("Cron:").fill("0 3 * * *")
+    form.get_by_label("Kind:").select_option(label="Webhook")
+    assert shown() == [*senders, *clock], "what holds something stays"
+    page.get_by_text("Add another Trigger").click()
+    second = page.locator("#triggers-1")
+    expect(second.get_by_label("Path:")).to_be_visible()
+    expect(second.get_by_label("Cron:")).to_be_hidden()

@@ -12,7 +12,7 @@ from django.db import connection
 from psycopg import sql
 
 from tests.chaos.conftest import Start
-from tests.chaos.load import finish, flow, once_each, post
+from tests.chaos.load import fates, finish, flow, once_each, post
 from tests.chaos.receiver import Receiver
 from tests.chaos.test_kill import ordinary_tasks_pass
 from tests.processes import eventually
@@ -73,7 +73,7 @@ def test_what_was_in_flight_is_recorded_when_the_database_is_back(
         time.sleep(seconds - 1.5)
         assert len(receiver.received) == answered  # nothing new is begun
     finish(40)
-    once_each(receiver, 60)
+    assert fates(receiver) == once_each(60)
     assert "lease(s) expired" not in cluster.output
     assert "anew" not in cluster.output
     ordinary_tasks_pass(20)
@@ -96,7 +96,7 @@ def test_connections_that_are_cut_again_and_again_lose_and_repeat_nothing(
         with away():
             time.sleep(0.1)
     finish(40)
-    once_each(receiver, count)
+    assert fates(receiver) == once_each(count)
     assert "lease(s) expired" not in cluster.output
 
 
@@ -129,5 +129,5 @@ def test_a_cluster_that_starts_without_a_database_waits_for_it(
         cluster.process.wait_for("anew")
     cluster.wait_until_whole()
     finish(10)
-    once_each(receiver, 3)
+    assert fates(receiver) == once_each(3)
     assert "Traceback" not in cluster.output

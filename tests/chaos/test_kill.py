@@ -20,15 +20,19 @@ from tests.chaos.cluster import GRACE, HEARTBEAT, LEASE, RECOVERY, Cluster
 from tests.chaos.conftest import Start
 from tests.chaos.load import all_succeeded, finish, flow, post
 from tests.chaos.receiver import Receiver
-from tests.processes import eventually
+from tests.processes import eventually, in_the_end
 from workflows.models import Workflow
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(300)]
 
 ROUNDS = int(os.environ.get("AUTOMATE_CHAOS_ROUNDS", "3"))
 KINDS = ("free", "drain", "pusher", "monitor", "sentinel", "main")
-# Without these django-q2 hangs or falls apart: the parent starts all of it anew.
-FATAL = ("free", "monitor", "sentinel", "main")
+# Without these django-q2 falls apart: the parent starts all of it anew.
+FATAL = ("sentinel", "main")
+# These hold a queue's lock while they wait at it. Killed at that they leave a queue at
+# which nobody gets anything any more, and the parent starts all of it anew; killed at
+# anything else they are replaced, and the others live on.
+AT_A_QUEUE = ("free", "monitor")
 IN_FLIGHT = 16  # at most: two drains of eight threads
 
 
@@ -62,7 +66,8 @@ def kill_and_recover(
     cluster.wait_until_whole(RECOVERY)
     left = before - {killed, cluster.pid}
     survivors = left & cluster.pids()
-    assert (not survivors) == (kind in FATAL), cluster.output
+    if kind not in AT_A_QUEUE:
+        assert (not survivors) == (kind in FATAL), cluster.output
     return count + 5
 
 
@@ -86,7 +91,7 @@ def test_the_runs_of_a_killed_worker_finish_after_its_lease(
 def test_nothing_of_a_cluster_outlives_its_parent(start: Start) -> None:
     cluster = start()
     cluster.kill("parent")
-    eventually(lambda: not cluster.pids(), GRACE + 6)
+    assert in_the_end(cluster.pids, set(), GRACE + 6) == set(), cluster.output
 
 
 @pytest.mark.parametrize("kind", ["free", "sentinel", "pusher"])
@@ -102,7 +107,13 @@ def test_a_killed_process_is_recovered_from(
 
 @pytest.mark.slow
 @pytest.mark.timeout(60 + 40 * ROUNDS)
-@pytest.mark.parametrize("busy", [False, True], ids=["idle", "busy"])
+@pytest.mark.parametrize(
+    "busy",
+    [
+        pytest.param(False, id="idle", marks=pytest.mark.once),
+        pytest.param(True, id="busy"),
+    ],
+)
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_process_killed_again_and_again_is_recovered_from(
     start: Start, receiver: Receiver, kind: str, busy: bool
@@ -146,4 +157,4 @@ def test_nothing_outlives_a_killed_parent_whose_queue_was_dead_already(
     cluster = start()
     cluster.kill("free")
     os.kill(cluster.pid, signal.SIGKILL)
-    eventually(lambda: not cluster.pids(), GRACE + 10)
+    assert in_the_end(cluster.pids, set(), GRACE + 10) == set(), cluster.output

@@ -12,15 +12,16 @@ from django_q.models import Schedule
 
 from tests.chaos.cluster import GRACE
 from tests.chaos.conftest import Start
-from tests.chaos.load import finish, flow, once_each, post
+from tests.chaos.load import fates, finish, flow, once_each, post
 from tests.chaos.receiver import Receiver
 from tests.chaos.test_kill import ordinary_tasks_pass
-from tests.processes import eventually
+from tests.processes import eventually, in_the_end
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
     pytest.mark.timeout(240),
     pytest.mark.slow,
+    pytest.mark.once,
 ]
 
 COMMAND = [
@@ -50,7 +51,7 @@ def test_our_broker_works_without_our_parent(start: Start, receiver: Receiver) -
     assert not cluster.pids()
     start()
     finish(30)
-    once_each(receiver, 150)
+    assert fates(receiver) == once_each(150)
 
 
 def test_a_scheduled_drain_works_without_our_broker(
@@ -71,7 +72,7 @@ def test_a_scheduled_drain_works_without_our_broker(
     )
     post(workflow, 50)
     finish(60)  # django-q2 looks at its schedules every half minute
-    once_each(receiver, 50)
+    assert fates(receiver) == once_each(50)
     cluster.process.signal(signal.SIGTERM)
     cluster.process.wait(90)  # the drain is an ordinary task: django-q2 waits for it
-    eventually(lambda: not cluster.pids(), GRACE)
+    assert in_the_end(cluster.pids, set(), GRACE) == set(), cluster.output

@@ -69,7 +69,7 @@ def test_a_poison_run_ends_with_the_reason_and_harms_no_other(
     poison.refresh_from_db()
     assert (poison.status, poison.error_class) == ("failed", "poison")
     assert "4 workers in a row vanished" in poison.error_message
-    assert "tried again under the same idempotency key" in logged(poison)
+    assert "The worker vanished during attempt 4 of the step." in logged(poison)
     others = Run.objects.exclude(pk=poison.pk).values_list("status", flat=True)
     assert Counter(others) == {"succeeded": 50}
     assert receiver.has_one_key_a_run()

@@ -16,9 +16,17 @@ import pytest
 from runs.models import Job, Run, StepRun
 from tests.chaos.cluster import GRACE, Cluster, send
 from tests.chaos.conftest import Start
-from tests.chaos.load import all_succeeded, finish, flow, once_each, outcomes, post
+from tests.chaos.load import (
+    all_succeeded,
+    fates,
+    finish,
+    flow,
+    once_each,
+    outcomes,
+    post,
+)
 from tests.chaos.receiver import Receiver
-from tests.processes import eventually
+from tests.processes import eventually, in_the_end
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(180)]
 
@@ -66,7 +74,8 @@ def stop(cluster: Cluster, way: Way, seconds: float) -> None:
 
 
 def stopped_under_load(start: Start, receiver: Receiver, way: Way) -> None:
-    receiver.delay = 0.1
+    """A cluster that is stopped in the middle of its work, and one that follows it."""
+    receiver.delay = 1  # long enough that all is not done before it is told to stop
     workflow = flow(receiver)
     # Leases outlive the test: what is not handed back is not finished either.
     first = start(AUTOMATE_LEASE="60", AUTOMATE_GRACE="10")
@@ -77,9 +86,9 @@ def stopped_under_load(start: Start, receiver: Receiver, way: Way) -> None:
     assert done < RUNS
     assert Run.objects.filter(status="succeeded").count() == done
     assert not Job.objects.filter(lease_token__isnull=False).exists()
+    receiver.delay = 0.1
     start(AUTOMATE_LEASE="60", AUTOMATE_GRACE="10")
     finish(30)
-    once_each(receiver, RUNS)
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -87,6 +96,7 @@ def test_sigterm_under_load_loses_and_repeats_nothing(
     start: Start, receiver: Receiver, way: Way
 ) -> None:
     stopped_under_load(start, receiver, way)
+    assert fates(receiver) == once_each(RUNS)
 
 
 @pytest.mark.slow
@@ -95,6 +105,7 @@ def test_more_ways_to_stop_under_load_lose_and_repeat_nothing(
     start: Start, receiver: Receiver, way: Way
 ) -> None:
     stopped_under_load(start, receiver, way)
+    assert fates(receiver) == once_each(RUNS)
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -124,7 +135,7 @@ def test_a_stop_while_it_still_starts_leaves_nothing_behind(start: Start) -> Non
         time.sleep(after)
         cluster.process.signal(signal.SIGTERM)
         cluster.process.wait(GRACE + 8)
-        eventually(lambda cluster=cluster: not cluster.pids(), 2)  # type: ignore[misc]
+        assert in_the_end(cluster.pids, set(), 2) == set(), cluster.output
 
 
 def test_an_idle_cluster_stops_within_seconds(start: Start) -> None:

@@ -110,6 +110,8 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "filter": lambda: config("filter"),
     "for_each": lambda: config("for_each"),
     "log": lambda: config("log"),
+    "n8n": lambda: config("n8n"),
+    "placeholder": lambda: config("placeholder"),
     "respond": lambda: config("respond"),
     "run_workflow": lambda: config("run_workflow"),
     "slack": lambda: config("slack"),

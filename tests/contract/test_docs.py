@@ -11,17 +11,21 @@ import pytest
 from django.conf import settings
 from django.core.management import get_commands
 
+from automate import __version__
 from tests.contract import docs_tables
+from workflows.actions.http_request.build import USER_AGENT
 from workflows.expressions import FILTERS, TESTS
 from workflows.services import check_document, read_documents
+from workflows.triggers.schemes import SCHEMES
 
 ROOT = Path(settings.BASE_DIR)
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+CHANGES = ROOT / "CHANGELOG.md"
 NAMES = [str(page.relative_to(ROOT)) for page in PAGES]
 _FENCE = re.compile(r"^```([^\n]*)\n(.*?)^```", re.DOTALL | re.MULTILINE)
 _LINK = re.compile(r"\]\(([^)\s]+)\)")
 _MAKE = re.compile(r"\bmake ([a-z][a-z-]*)")
-_MANAGE = re.compile(r"manage\.py ([a-z_]+)")
+_MANAGE = re.compile(r"manage\.py ([a-z0-9_]+)")
 _CODE = re.compile(r"`([^`\n]+)`")
 
 every_page = pytest.mark.parametrize("page", PAGES, ids=NAMES)
@@ -106,6 +110,17 @@ def test_the_table_of_filters_has_each_filter_once() -> None:
     assert len(docs_tables.tests().splitlines()) == len(TESTS) + 2
 
 
+def test_every_signature_scheme_is_described_and_in_the_table_of_providers() -> None:
+    page = (ROOT / "docs" / "webhooks.md").read_text()
+    schemes, _, rest = page.partition("### What to click there, what to choose here")
+    providers = rest.partition("\n### ")[0]
+    rows = [line.split("|") for line in providers.splitlines() if line.startswith("|")]
+    chosen = {name for row in rows for name in _CODE.findall(row[3])}
+    for name in SCHEMES:
+        assert re.search(rf"^\| `{name}`", schemes, re.MULTILINE), name
+        assert name in chosen or name == "none", name
+
+
 @pytest.mark.parametrize("package", ["runs.engine", "runs.services"])
 def test_the_map_of_modules_names_each_once_and_no_other(package: str) -> None:
     page = (ROOT / "docs" / "architecture.md").read_text()
@@ -115,6 +130,14 @@ def test_the_map_of_modules_names_each_once_and_no_other(package: str) -> None:
     there = {path.stem for path in files}
     assert len(named) == len(set(named))
     assert set(named) ^ there == set(), "missing in the map, or in the package"
+
+
+def test_the_version_is_the_changelog_s_newest() -> None:
+    found = re.search(r"^## (\S+)( \(unreleased\))?", CHANGES.read_text(), re.MULTILINE)
+    assert found is not None
+    newest, unreleased = found.groups()
+    assert __version__ == (f"{newest}.dev0" if unreleased else newest)
+    assert f"Automate/{__version__}" == USER_AGENT
 
 
 def test_a_stale_table_is_noticed_and_rewritten() -> None:

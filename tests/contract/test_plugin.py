@@ -54,6 +54,7 @@ def test_pip_installs_it_with_its_entry_points(installed: Path) -> None:
     assert "tide_gauge = automate_tides.scheme:TideGauge" in text
 
 
+@pytest.mark.slow
 def test_its_kinds_are_listed_and_a_workflow_with_them_runs(installed: Path) -> None:
     command = ["-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", str(ROOT)]
     config = ["-c", str(ROOT / "pyproject.toml")]

@@ -60,6 +60,7 @@ def run_tests(folder: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.slow
 def test_the_action_of_the_recipe_passes_its_test(installed: Path) -> None:
     done = run_tests(installed)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -67,6 +68,7 @@ def test_the_action_of_the_recipe_passes_its_test(installed: Path) -> None:
     assert re.search(r"\b9 passed\b", done.stdout), done.stdout
 
 
+@pytest.mark.slow
 def test_the_recipes_test_can_fail(installed: Path) -> None:
     module = installed / "automate_fingerprint.py"
     text = module.read_text()

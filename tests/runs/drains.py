@@ -12,10 +12,11 @@ from typing import Any
 from django.db import connections
 
 from automate.lib.net import Client, Policy
-from runs.engine.drain import Drain, Reason
+from runs.engine.drain import Drain
 from runs.engine.held import Held
 from runs.engine.ledger import Ledger, Written, grouped
 from runs.engine.perform import Performer
+from runs.engine.shift import Reason
 from runs.engine.task import Result, Task
 from runs.models import Job, Run
 

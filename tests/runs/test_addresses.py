@@ -125,7 +125,7 @@ def test_addresses_are_named_in_bodies_too() -> None:
 def test_all_that_is_hidden_is_the_signature() -> None:
     run_id = make_id()
     address = address_of(run_id, "ask")
-    redactor = Supplies(hidden=hidden_parts([run_id], ["ask"])).redactor
+    redactor = Supplies(hidden=frozenset(hidden_parts([run_id], ["ask"]))).redactor
     shown = redactor.text(f"see {address}!")
     assert shown == f"see {address.rpartition('/')[0]}/[redacted]!"
 

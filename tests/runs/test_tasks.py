@@ -12,8 +12,8 @@ import pytest
 
 from runs import tasks
 from runs.engine import pulse, seats
-from runs.engine.drain import SLICE, Reason
 from runs.engine.pulse import Mark
+from runs.engine.shift import SLICE, Reason
 
 
 class Left(BaseException):

@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +45,8 @@ def test_a_sqlite_database_is_upgraded(dump: Path, tmp_path: Path) -> None:
         with sqlite3.connect(name, timeout=20) as reader:
             return reader.execute(statement).fetchall()
 
-    upgrade(f"sqlite:///{name}", query, tmp_path)
+    assert upgrade(f"sqlite:///{name}", query, tmp_path) == FINISHED
+    assert permissions(query) == tabled()
 
 
 @pytest.fixture
@@ -72,11 +74,28 @@ def test_a_postgresql_database_is_upgraded(
         with psycopg.connect(fresh_database) as reader:
             return reader.execute(statement).fetchall()
 
-    upgrade(fresh_database, query, tmp_path)
+    assert upgrade(fresh_database, query, tmp_path) == FINISHED
+    assert permissions(query) == tabled()
 
 
-def upgrade(url: str, query: Query, tmp_path: Path) -> None:
-    """Migrate, let a cluster finish what is there, and look at every run."""
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """What has become of the runs of an older release."""
+
+    statuses: dict[str, int]
+    repeated: list[tuple[Any, ...]]  # the step that was running, under its old key
+    outputs: str  # of those that succeeded
+
+
+FINISHED = Finished(
+    statuses={"succeeded": 4, "dead_letter": 1},
+    repeated=[("succeeded", 2)],
+    outputs="[{'n': 1}, {'n': 2}, {'n': 4}, {'n': 5}]",
+)
+
+
+def upgrade(url: str, query: Query, tmp_path: Path) -> Finished:
+    """Migrate, and let a cluster finish what is there."""
     assert statuses(query) == {
         "queued": 1,
         "running": 2,
@@ -95,7 +114,6 @@ def upgrade(url: str, query: Query, tmp_path: Path) -> None:
         "DJANGO_SETTINGS_MODULE": "automate.settings",
     }
     manage(environment, "migrate", "--verbosity", "0")
-    assert permissions(query) == tabled()
     cluster = Process(
         [sys.executable, str(settings.BASE_DIR / "manage.py"), "qcluster"],
         tmp_path / "cluster.log",
@@ -106,12 +124,10 @@ def upgrade(url: str, query: Query, tmp_path: Path) -> None:
     finally:
         cluster.signal(signal.SIGTERM)
         cluster.wait()
-    assert statuses(query) == {"succeeded": 4, "dead_letter": 1}
     repeated = query(
         f"SELECT status, attempt FROM runs_steprun WHERE idempotency_key = '{key}'"
     )
-    assert repeated == [("succeeded", 2)]
-    assert outputs(environment) == "[{'n': 1}, {'n': 2}, {'n': 4}, {'n': 5}]"
+    return Finished(statuses(query), repeated, outputs(environment))
 
 
 def permissions(query: Query) -> dict[str, set[str]]:

@@ -21,13 +21,14 @@ class Page:
 
     `needs` is a permission (ANY: to be signed in), `row` the label of the object that
     it is about, `more` its further arguments. One that changes something by its only
-    method is `posted`: a GET is answered 405.
+    method is `posted`: a GET is answered 405. A `quiet` one says nothing of the object.
     """
 
     needs: str = ANY
     row: str = ""
     more: tuple[Any, ...] = ()
     posted: bool = False
+    quiet: bool = False
     answers: int = 200
     query: str = ""
     data: tuple[tuple[str, str], ...] = ()
@@ -84,6 +85,7 @@ ADMIN: dict[str, Page] = {
     "admin:runs_run_start": Page("runs.add_run", WORKFLOW, data=(("payload", "{}"),)),
     "admin:runs_run_try": Page("workflows.change_workflow", WORKFLOW),
     "admin:runs_run_why": Page("runs.view_run", RUN),
+    "admin:runs_run_state": Page("runs.view_run", RUN, quiet=True),
     "admin:runs_campaign_steer": Page(
         "runs.redrive_run", "runs.campaign", ("pause",), posted=True
     ),
@@ -97,6 +99,7 @@ ADMIN: dict[str, Page] = {
         "workflows.change_trigger", "workflows.trigger",
         data=(("generate", "on"), ("end_previous", "1")),
     ),
+    "admin:workflows_workflow_n8n": Page("workflows.view_workflow", WORKFLOW),
     "admin:workflows_workflow_switch": Page(
         "workflows.publish_workflow", WORKFLOW, ("archive",), posted=True
     ),
@@ -111,9 +114,9 @@ ADMIN: dict[str, Page] = {
 # Walked by tests of their own: a list by app, a search, the way in.
 APART = {
     "admin:app_list", "admin:autocomplete", "admin:view_on_site", "admin:login",
-    "admin:second_step", "home",
+    "admin:second_step", "admin:oidc", "admin:oidc_back", "home",
 }  # fmt: skip
-OPEN = {"livez", "readyz", "health"}
+OPEN = {"livez", "readyz", "health", "docs"}
 # Senders of events have no account; a GET may be one (`methods` of a trigger).
 EDGE = {"resume", "webhook", "webhook/<path:address>"}
 

@@ -5,24 +5,39 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.test import Client
 from django.urls import reverse
 
-from automate.accounts.admin.api_key import NEEDED
+from automate.accounts.api.permissions import SIGNED_IN
 from automate.accounts.models import ApiKey
 from automate.accounts.models.api_key import Scope
 from automate.accounts.roles import ADMINISTRATOR, DEVELOPER, ROLES, VIEWER, may
+from automate.accounts.scopes import NEEDED
+from automate.accounts.sign_in import tokens
 from runs.addresses import address_of
 from tests.walk.table import OPEN, addresses
-from tests.walk.world import MARK, World, run_of, signed_in, snapshot
+from tests.walk.world import MARK, Side, World, run_of, signed_in, snapshot
 
 pytestmark = pytest.mark.django_db
 METHODS = ("GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE")
 SAFE = ("GET", "HEAD", "OPTIONS")
-# Open to everybody: the list of addresses.
-PUBLIC = {"api:root"}
+# Open to everybody: the list of addresses, and where one says who one is.
+PUBLIC = {
+    "api:root", "api:openapi", "api:register", "api:token", "api:token-refresh",
+    "api:token-revoke",
+}  # fmt: skip
+# What is answered to a reader who may, where it is not 200.
+ANSWERS = {"api:run-events": 307}
+
+
+def given(role: str) -> set[str]:
+    """The scopes that a role has, by its table of permissions."""
+    return {
+        scope for scope, names in NEEDED.items() if all(may(role, n) for n in names)
+    }
 
 
 def views() -> Iterator[tuple[str, Any, dict[str, str]]]:
@@ -39,7 +54,14 @@ def path(world: World, name: str, taken: dict[str, str], *, theirs: bool) -> str
     side = world.theirs if theirs else world.mine
     known = {
         "run_id": run_of(side).pk,
+        "key": side.row("runs.campaign").pk,
+        "step": "ask",
+        "key_id": side.row("accounts.apikey").pk,
         "workflow": side.row("workflows.workflow").slug,
+        "number": 1,
+        "webhook_id": side.row("workflows.trigger").pk,
+        "secret_id": side.row("workflows.secret").pk,
+        "connection_id": side.row("workflows.connection").pk,
     }
     return reverse(name, kwargs={key: known[key] for key in taken})
 
@@ -51,6 +73,13 @@ def call(key: str, method: str, where: str) -> Any:
     )
 
 
+def credential(side: Side, role: str, by: str) -> str:
+    """What a person of this role sends: a key, or the token of a sign-in."""
+    if by == "key":
+        return side.keys[role]
+    return tokens.begin(side.people[role], with_second_factor=False)[1].access
+
+
 def serves(view: Any, method: str) -> bool:
     return hasattr(view, "get" if method == "HEAD" else method.lower())
 
@@ -59,14 +88,23 @@ def scope_of(view: Any, method: str) -> str:
     """As `HasScope` reads it: OPTIONS of a view without GET wants its first one."""
     scopes: dict[str, str] = view.scopes
     if method in SAFE:
-        return scopes.get("GET") or next(iter(scopes.values()))
+        return scopes["GET"] if "GET" in scopes else next(iter(scopes.values()))
     return scopes[method]
+
+
+def permitted(view: Any, method: str, role: str, by: str) -> bool:
+    """Whether the view takes this from a person of the role, or from their key."""
+    read = "GET" if method in SAFE and hasattr(view, "get") else method
+    needed = getattr(view, "of_people", {}).get(read, "") if by == "token" else ""
+    if needed:
+        return may(role, needed)
+    return scope_of(view, method) in {*given(role), SIGNED_IN}
 
 
 def test_a_role_s_keys_carry_what_the_role_may_do(world: World) -> None:
     for role, plain in world.theirs.keys.items():
         key = ApiKey.objects.get(prefix=plain[:12])
-        assert set(key.scopes) == {s for s, need in NEEDED.items() if may(role, need)}
+        assert set(key.scopes) == given(role)
         assert ("runs:redrive" in key.scopes) == (role != VIEWER)
 
 
@@ -89,21 +127,21 @@ def test_without_a_key_there_is_nothing(world: World, who: str) -> None:
 
 
 @pytest.mark.parametrize("role", ROLES)
-def test_a_key_does_what_its_scopes_say_and_reading_changes_nothing(
-    world: World, role: str
+@pytest.mark.parametrize("by", ["key", "token"])
+def test_each_does_what_its_scopes_say_and_reading_changes_nothing(
+    world: World, role: str, by: str
 ) -> None:
-    key = world.theirs.keys[role]
-    scopes = ApiKey.objects.get(prefix=key[:12]).scopes
+    key = credential(world.theirs, role, by)
     before = snapshot()
     for name, view, taken in views():
         where = path(world, name, taken, theirs=True)
         for method in METHODS:
             if not serves(view, method):
                 expected = 405
-            elif name in PUBLIC or scope_of(view, method) in scopes:
+            elif name in PUBLIC or permitted(view, method, role, by):
                 if method not in SAFE:
                     continue  # it does something: tests of its own
-                expected = 200
+                expected = 200 if method == "OPTIONS" else ANSWERS.get(name, 200)
             else:
                 expected = 403
             response = call(key, method, where)
@@ -112,10 +150,13 @@ def test_a_key_does_what_its_scopes_say_and_reading_changes_nothing(
 
 
 @pytest.mark.parametrize("role", [DEVELOPER, ADMINISTRATOR])
-def test_another_team_s_key_finds_nothing(world: World, role: str) -> None:
+@pytest.mark.parametrize("by", ["key", "token"])
+def test_another_team_s_people_and_keys_find_nothing(
+    world: World, role: str, by: str
+) -> None:
     """404, and lists without them, whatever the filter; nothing happens."""
+    key = credential(world.mine, role, by)
     before = snapshot()
-    key = world.mine.keys[role]
     for name, view, taken in views():
         where = path(world, name, taken, theirs=True)
         for method in METHODS:
@@ -123,18 +164,26 @@ def test_another_team_s_key_finds_nothing(world: World, role: str) -> None:
                 continue
             response = call(key, method, where)
             if taken and method != "OPTIONS":
-                assert response.status_code == 404, (name, method)
+                there = 404 if permitted(view, method, role, by) else 403
+                assert response.status_code == there, (name, method)
             text = response.content.decode().replace(where, "")
             if "workflow" not in taken:
                 assert MARK not in text, (name, method)
     run, flow = run_of(world.theirs), world.theirs.row("workflows.workflow")
+    runs = reverse("api:run-list")
     for query in (
-        f"workflow={flow.slug}", f"workflow={flow.pk}", f"parent={run.pk}",
-        f"trigger={run.trigger_id}", f"event_id={run.event_id}",
+        f"parent={run.pk}", f"trigger={run.trigger_id}", f"event_id={run.event_id}",
         f"error_fingerprint={MARK}",
     ):  # fmt: skip
-        found = call(key, "GET", f"{reverse('api:run-list')}?{query}")
+        found = call(key, "GET", f"{runs}?{query}")
         assert json.loads(found.content)["results"] == [], query
+    for name, nobody in ((flow.slug, "qqqqqqqq"), (str(flow.pk), str(uuid4()))):
+        theirs, none = (
+            call(key, "GET", f"{runs}?workflow={each}") for each in (name, nobody)
+        )
+        assert theirs.status_code == none.status_code, name
+        said = theirs.content.decode().replace(name, nobody)
+        assert json.loads(said) == json.loads(none.content), name
     assert snapshot() == before
 
 

@@ -15,9 +15,9 @@ from django.test import Client
 from django.utils import timezone
 
 from automate.accounts import audit
-from automate.accounts.admin.api_key import scopes_of
 from automate.accounts.models import ApiKey, AuditEntry, FailedSignIn, Team, User
 from automate.accounts.roles import ADMINISTRATOR, DEVELOPER, OPERATOR, ROLES
+from automate.accounts.scopes import scopes_of
 from runs.models import (
     Campaign,
     CampaignRun,
@@ -32,7 +32,7 @@ from tests.admin_world import asking_run, broken_run
 from tests.makers import make_user
 from webhooks.models import InboundEvent
 from workflows import services
-from workflows.models import Connection, Secret, Workflow
+from workflows.models import Connection, N8nImport, Secret, Workflow
 
 # In each name of the first team's objects, and nowhere else.
 MARK = "zorblax"
@@ -72,7 +72,7 @@ def _side(word: str) -> Side:
     people = {role: _person(role, team, word) for role in ROLES}
     side = Side(team, people, {})
     for role, person in people.items():
-        names = [scope for scope, _ in scopes_of(person)]
+        names = [str(scope) for scope in scopes_of(person)]
         key, plain = ApiKey.objects.issue(person, f"{word} {role} key", names)
         side.keys[role] = plain
         if role == DEVELOPER:
@@ -143,6 +143,10 @@ def _workflow(word: str, team: Team, by: User) -> Workflow:
     workflow = services.create_workflow(document, by=by, team=team).workflow
     workflow.refresh_from_db()
     assert workflow.status == "active"
+    node = {"node": f"Tell {word}", "type": word, "fidelity": "exact"}
+    N8nImport.objects.create(
+        workflow=workflow, source="file", source_id=word, report={"nodes": [node]}
+    )
     return workflow
 
 

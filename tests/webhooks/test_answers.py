@@ -321,6 +321,51 @@ def test_the_same_large_body_to_an_unknown_address_is_413(settings: Settings) ->
     assert only_event().trigger is None
 
 
+@pytest.mark.parametrize("length", [40, 60, 101, 150, 201])
+@pytest.mark.parametrize("own", [None, 50, 200])
+def test_no_size_tells_a_stranger_whether_an_address_exists(
+    settings: Settings, own: int | None, length: int
+) -> None:
+    """Shown to fail when the trigger's own cap is told before the signature."""
+    settings.MAX_BODY = 100
+    config = {"scheme": "github"} | ({"max_body": own} if own else {})
+    body = b"x" * length
+    given, unknown = (post(at, body) for at in (make_trigger(config).key, "unknown"))
+
+    assert given.status_code == unknown.status_code == (401 if length <= 100 else 413)
+    assert given.content == unknown.content
+    names = [{*answer.headers} for answer in (given, unknown)]
+    assert names[0] == names[1]
+
+
+def test_who_has_signed_is_told_the_trigger_s_own_cap(settings: Settings) -> None:
+    settings.MAX_BODY = 100
+    trigger = make_trigger({"scheme": "github", "max_body": 50})
+    answer = send(trigger, b"x" * 60)
+    assert (answer.status_code, code_of(answer)) == (413, "BODY_TOO_LARGE")
+    assert "larger than 50 bytes" in told(answer)["error"]["message"]
+    event = only_event()
+    assert (event.reason, event.gate, event.size, event.minute) == (
+        "too_large",
+        "fits",
+        60,
+        None,
+    )
+
+
+def test_operators_see_that_a_large_body_was_badly_signed(settings: Settings) -> None:
+    settings.MAX_BODY = 100
+    trigger = make_trigger({"scheme": "github", "max_body": 200})
+    assert send(trigger, b"[1]" + b" " * 120).status_code == 202
+    assert post(trigger, b"x" * 120).status_code == 413
+    event = only_event()
+    assert (event.reason, event.status, event.trigger) == (
+        "bad_signature",
+        413,
+        trigger,
+    )
+
+
 @pytest.mark.parametrize("encoding", ["gzip", "br", "deflate", "identity, gzip"])
 def test_an_encoded_body_is_415_whoever_sends_it(encoding: str) -> None:
     trigger = make_trigger({"scheme": "github"})
@@ -441,7 +486,7 @@ def test_search_keys_are_read_when_the_event_arrives() -> None:
 
 
 @pytest.mark.parametrize("error", [OperationalError, InterfaceError])
-@pytest.mark.parametrize("place", ["webhooks.gates.find", "webhooks.inbound.accept"])
+@pytest.mark.parametrize("place", ["webhooks.lookup.find", "webhooks.inbound.accept"])
 def test_without_a_database_it_is_503_with_retry_after(
     place: str, error: type[Exception]
 ) -> None:

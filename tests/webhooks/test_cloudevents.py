@@ -6,14 +6,18 @@ import base64
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from automate.lib import jsonio
 from runs.engine.payload import trigger_scope
 from runs.models import IdempotencyKey, Job, Run
+from tests.makers import make_workflow
 from tests.webhooks.makers import code_of, make_trigger, post, signed, told
 from webhooks.batch import MAX_EVENTS
 from webhooks.models import InboundEvent
+from workflows.models import WorkflowVersion
 
 pytestmark = pytest.mark.django_db
 
@@ -181,6 +185,97 @@ def test_source_and_id_make_an_event_the_same(mode: str) -> None:
     assert sent(id="A-2").status_code == 202
 
 
+def ways(event: dict[str, Any], data: bytes) -> dict[str, tuple[Any, dict[str, Any]]]:
+    """The same event in each way that it may travel: what is posted, and how."""
+    headers = {f"ce_{name}": str(value) for name, value in event.items()
+               if name not in ("data", "data_base64", "datacontenttype")}  # fmt: skip
+    kind = event.get("datacontenttype", "application/json")
+    encoded = {**event, "data_base64": base64.b64encode(data).decode()}
+    encoded.pop("data")
+    return {
+        "binary": (data, {"content_type": kind, **headers}),
+        "structured": (event, {"content_type": STRUCTURED}),
+        "base64": (encoded, {"content_type": STRUCTURED}),
+        "batch": ([event], {"content_type": BATCH}),
+    }
+
+
+SAME = [
+    (ORDER, b' {"total":  7}'),
+    ({**ORDER, "datacontenttype": "application/json; charset=utf-8"}, b'{"total": 7}'),
+    ({**ABOUT, "datacontenttype": "text/plain", "data": "caf\xe9"}, b"caf\xc3\xa9"),
+    ({**ABOUT, "datacontenttype": "text/plain; charset=latin-1", "data": "caf\xe9"},
+     b"caf\xe9"),
+    ({**ABOUT, "data": [1, {"b": 1, "a": None}]}, b'[1,{"a":null,"b":1}]'),
+    ({**ABOUT, "data": None}, b""),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("event", "data"), SAME)
+def test_an_event_is_the_same_however_it_travels(
+    event: dict[str, Any], data: bytes
+) -> None:
+    trigger = make_trigger()
+    statuses = {}
+    for way, (body, how) in ways(event, data).items():
+        answer = post(trigger, body, **how)
+        statuses[way] = answer.status_code
+    assert statuses == {"binary": 202, "structured": 200, "base64": 200, "batch": 200}
+    assert Run.objects.count() == 1
+
+
+def test_extensions_may_be_added_on_the_way() -> None:
+    trigger = make_trigger()
+    post(trigger, ORDER, content_type=STRUCTURED)
+    changed = {**ORDER, "traceparent": "00-1", "hops": 3, "on": True}
+    assert post(trigger, changed, content_type=STRUCTURED).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"data": {"total": 8}}, {"data": {"total": "7"}}, {"type": "other"},
+     {"subject": "orders/8"}, {"time": "2026-01-31T12:00:00Z"}, {"data": None},
+     {"datacontenttype": "text/json"}, {"dataschema": "https://a.example/2"}],
+)  # fmt: skip
+def test_another_event_under_the_same_id_is_refused(changes: dict[str, Any]) -> None:
+    event = {**ORDER, **changes}
+    sent = ways(event, jsonio.dumps(event["data"]).encode())
+    for way in ("binary", "structured", "batch"):
+        trigger = make_trigger()
+        post(trigger, ORDER, content_type=STRUCTURED)
+        body, how = sent[way]
+        answer = post(trigger, body, **how)
+        assert answer.status_code == 422, way
+        assert code_of(answer) == "IDEMPOTENCY_KEY_REUSED"
+
+
+def test_all_that_is_wrong_is_told_at_once() -> None:
+    wrong = {**ORDER, "source": None, "time": "yesterday", "Trace": 1, "id": 7}
+    answer = post(make_trigger(), wrong, content_type=STRUCTURED)
+    message = told(answer)["error"]["message"]
+    for said in ("source is required", "time must be a time like", "Trace is no",
+                 "id must be a text"):  # fmt: skip
+        assert said in message
+    assert message.count("id must") == 1
+    headers = binary(time="yesterday", id="", specversion="2")
+    headers.pop("ce_source")
+    message = told(post(make_trigger(), b"{}", **headers))["error"]["message"]
+    for said in ("ce-source is required", "ce-time must be", "ce-id must not be empty",
+                 "ce-specversion must be"):  # fmt: skip
+        assert said in message
+    answer = post(make_trigger(), [ORDER, wrong], content_type=BATCH)
+    message = told(answer)["error"]["message"]
+    assert "[1].source is required; [1].time must" in message
+
+
+def test_a_flood_of_wrong_names_is_told_in_part() -> None:
+    wrong = {**ORDER, **{f"N{index}": 1 for index in range(500)}}
+    message = told(post(make_trigger(), wrong, content_type=STRUCTURED))["error"][
+        "message"
+    ]
+    assert message.count("is no attribute") == 20
+
+
 def test_the_type_is_the_name_of_the_event() -> None:
     trigger = make_trigger({"events": ["com.example.order.*"]})
     assert post(trigger, ORDER, content_type=STRUCTURED).status_code == 202
@@ -263,6 +358,21 @@ def test_a_batch_that_is_partly_known_starts_the_rest() -> None:
     assert (again.status_code, told(again)["status"]) == (200, "duplicate")
 
 
+def test_a_known_event_of_a_batch_stays_known_when_it_is_no_more_wanted() -> None:
+    trigger = make_trigger()
+    first = told(post(trigger, [number(1)], content_type=BATCH))["events"][0]["run_id"]
+    trigger.config = {"events": ["nothing"]}
+    trigger.save()
+    events = [number(1), number(2)]
+    found = told(post(trigger, events, content_type=BATCH))["events"]
+    assert [item["status"] for item in found] == ["duplicate", "filtered"]
+    assert found[0]["run_id"] == first
+    changed = [number(2), number(1, type="changed")]
+    answer = post(trigger, changed, content_type=BATCH)
+    assert (answer.status_code, code_of(answer)) == (422, "IDEMPOTENCY_KEY_REUSED")
+    assert Run.objects.count() == 1
+
+
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize(
     ("bad", "place"),
@@ -299,6 +409,28 @@ def test_a_header_that_identifies_a_delivery_does_so_for_each_of_its_events() ->
     assert Run.objects.count() == 2
     post(trigger, events, content_type=BATCH, x_delivery="d2")
     assert Run.objects.count() == 4
+
+
+def test_variables_are_read_once_for_a_whole_batch() -> None:
+    """Shown to fail when each member reads them by itself."""
+    flow = make_workflow()
+    WorkflowVersion.objects.filter(workflow=flow).update(
+        definition={"nodes": [], "variables": {"least": 3}}
+    )
+    rule = {
+        "condition": "{{ trigger.payload.n >= variables.least }}",
+        "idempotency": {
+            "by": "template",
+            "template": "{{ variables.least }}-{{ trigger.payload.n }}",
+        },
+    }
+    trigger = make_trigger(rule, flow)
+    with CaptureQueriesContext(connection) as queries:
+        answer = post(trigger, [number(n) for n in range(6)], content_type=BATCH)
+    found = [item["status"] for item in told(answer)["events"]]
+    assert found == ["filtered"] * 3 + ["queued"] * 3
+    asked = [query["sql"] for query in queries if "workflowversion" in query["sql"]]
+    assert len(asked) == 1, asked
 
 
 @pytest.mark.parametrize("body", [b"{}", b"7", b"null"])
@@ -368,5 +500,7 @@ def test_options_that_ask_for_nothing_are_a_method_like_others() -> None:
 
 
 def test_the_handshake_asks_no_database(django_assert_num_queries: Any) -> None:
+    asks = {"WebHook-Request-Origin": "a.b"}
     with django_assert_num_queries(0):
-        Client().options("/v1/webhooks/x", headers={"WebHook-Request-Origin": "a.b"})
+        answer = Client().options("/v1/webhooks/x", headers=asks)
+    assert (answer.status_code, answer["WebHook-Allowed-Origin"]) == (200, "*")

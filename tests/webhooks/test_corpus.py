@@ -186,3 +186,21 @@ def test_no_bytes_are_a_500(body: bytes, content_type: str) -> None:
     }
     answer = post(make_trigger(config), body, content_type=content_type)
     assert answer.status_code in (200, 202, 400)
+
+
+@pytest.mark.parametrize(
+    ("body", "kind", "status"),
+    [
+        (b"[" + b"[]," * 120_000 + b"0]", "application/json", 413),
+        (b"[" + b"[]," * 120_000 + b"0]", "application/octet-stream", 413),
+        (b"[" + b"[]," * 80_000 + b"0]", "application/json", 202),
+        (b"a,b,c\n" * 120_000, "text/csv", 202),
+        (b"\x00,\x01," * 120_000, "application/octet-stream", 202),
+    ],
+)
+def test_what_a_condition_reads_has_a_largest_number_of_values(
+    body: bytes, kind: str, status: int
+) -> None:
+    trigger = make_trigger({"condition": "{{ true }}"})
+    assert post(trigger, body, content_type=kind).status_code == status
+    assert post(make_trigger(), body, content_type=kind).status_code == 202

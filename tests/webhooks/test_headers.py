@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ipaddress import ip_network
+from ipaddress import ip_address, ip_network
 from typing import Any
 
 import pytest
@@ -147,6 +147,11 @@ def test_the_sender_is_the_last_hop_that_no_trusted_proxy_is(
 
 
 @given(remote=st.text(), forwarded=st.text())
-def test_no_text_breaks_the_search_for_the_sender(remote: str, forwarded: str) -> None:
-    source_ip(remote, forwarded, PROXIES)
-    source_ip("10.0.0.1", forwarded, PROXIES)
+def test_whatever_is_said_the_sender_is_an_address_or_unknown(
+    remote: str, forwarded: str
+) -> None:
+    unproven = source_ip(remote, forwarded, PROXIES)
+    assert unproven is None or str(ip_address(unproven)) == unproven
+    behind = source_ip("10.0.0.1", forwarded, PROXIES)
+    assert behind is not None
+    assert str(ip_address(behind)) == behind

@@ -71,7 +71,7 @@ class Site:
 
     def send(self, request: bytes, *pieces: bytes, end: bool = False) -> Any:
         """(status, JSON or None) of one request; `end`: nothing more is sent."""
-        with socket.create_connection(("127.0.0.1", self.port), timeout=60) as sock:
+        with socket.create_connection(("127.0.0.1", self.port), timeout=120) as sock:
             sock.sendall(request)
             for piece in pieces:
                 sock.sendall(piece)
@@ -115,7 +115,8 @@ def test_the_corpus(site: Site) -> None:
     trigger = make_trigger()
     for _ in range(20):
         assert site.post(trigger, b"{}")[0] == 202
-    for check in (_json, _kept, _sizes, _framing, _half_open, _parts, _headers, _large):
+    checks = (_json, _kept, _sizes, _framing, _half_open, _parts, _headers)
+    for check in (*checks, _large, _large_json, _large_read):
         with site.watched() as memory:
             check(site)
         assert max(memory) - memory[0] < GROWTH, check.__name__
@@ -221,3 +222,26 @@ def _large(site: Site) -> None:
     status, told = site.post(trigger, body, Content_Type="application/octet-stream")
     assert status == 202
     assert body_of(told) == body
+
+
+def _large_json(site: Site) -> None:
+    """10 MB of JSON, which would be up to 300 MB of Python's objects."""
+    trigger = make_trigger({"max_body": LARGE})
+    lists = b"[" + b"[]," * 3_400_000 + b"0]"
+    row = b'{"id": 12345, "name": "a name", "tags": ["a", "b"], "paid": true},'
+    rows = b'{"items": [' + row * 150_000 + b"{}]}"
+    numbers = b"[" + b"12345," * 1_700_000 + b"0]"
+    for body in (lists, numbers, rows):
+        status, told = site.post(trigger, body)
+        assert status == 202
+        assert body_of(told) == body
+    _refused(site.post(trigger, lists[:-1]), 400, "MALFORMED")
+
+
+def _large_read(site: Site) -> None:
+    """5 MB of which the condition builds the value."""
+    trigger = make_trigger({"max_body": LARGE, "condition": "trigger.payload"})
+    lists = b"[" + b"[]," * 3_400_000 + b"0]"
+    _refused(site.post(trigger, lists), 413, "BODY_TOO_LARGE")
+    rows = b'{"id": 1234, "name": "%b"},' % (b"a" * 240) * 19_000
+    assert site.post(trigger, b"[" + rows + b"0]")[0] == 202

@@ -6,6 +6,8 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from runs.models import IdempotencyKey, Job, Run
@@ -151,3 +153,59 @@ def test_a_very_long_key_is_a_key_like_any_other() -> None:
     assert post(trigger, idempotency_key="k" * 5000).status_code == 202
     assert post(trigger, idempotency_key="k" * 5000).status_code == 200
     assert post(trigger, idempotency_key="k" * 4999).status_code == 202
+
+
+def conditional(**rule: Any) -> Any:
+    return make_trigger({"condition": "trigger.payload.total > 100", **rule})
+
+
+def test_a_used_key_with_a_body_that_is_filtered_is_422() -> None:
+    trigger = conditional()
+    first = told(post(trigger, {"total": 150}, idempotency_key="k"))["run_id"]
+    answer = post(trigger, {"total": 5}, idempotency_key="k")
+    assert (answer.status_code, code_of(answer)) == (422, "IDEMPOTENCY_KEY_REUSED")
+    event = InboundEvent.objects.get()
+    assert (event.reason, event.gate) == ("key_reused", "idempotency")
+    assert str(event.first_run_id) == first
+
+
+@pytest.mark.parametrize(
+    "changed", [{"condition": "trigger.payload.total > 1000"}, {"events": ["paid"]}]
+)
+def test_an_event_that_became_a_run_stays_a_duplicate(changed: Any) -> None:
+    trigger = conditional()
+    first = told(post(trigger, {"total": 150}, idempotency_key="k"))["run_id"]
+    trigger.config = changed
+    trigger.save()
+    answer = post(trigger, {"total": 150}, idempotency_key="k")
+    assert (answer.status_code, told(answer)["run_id"]) == (200, first)
+    assert told(answer)["duplicate"] is True
+    event = InboundEvent.objects.get()
+    assert (event.reason, str(event.first_run_id)) == ("duplicate", first)
+    assert runs() == 1
+
+
+def test_a_filtered_event_takes_up_no_key() -> None:
+    trigger = conditional()
+    answer = post(trigger, {"total": 5}, idempotency_key="k")
+    assert told(answer)["status"] == "filtered"
+    assert InboundEvent.objects.get().gate == "condition"
+    assert post(trigger, {"total": 150}, idempotency_key="k").status_code == 202
+
+
+def test_what_is_filtered_need_not_have_what_identifies_others() -> None:
+    trigger = conditional(
+        idempotency={"by": "template", "template": "{{ trigger.payload.order.id }}"}
+    )
+    assert told(post(trigger, {"total": 5}))["status"] == "filtered"
+
+
+def test_those_that_pass_are_not_looked_up() -> None:
+    plain, trigger = make_trigger(), conditional()
+    counts = []
+    for one in (plain, trigger):
+        post(one, {"total": 150}, idempotency_key="warm")
+        with CaptureQueriesContext(connection) as found:
+            post(one, {"total": 150}, idempotency_key="k")
+        counts.append(len(found))
+    assert counts[0] == counts[1]

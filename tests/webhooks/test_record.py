@@ -61,9 +61,10 @@ def test_the_row_shows_the_last_of_those_it_counts() -> None:
     trigger = make_trigger().pk
     for address, detail in [("203.0.113.1", "first"), ("203.0.113.2", "last")]:
         tally.add(
-            Rejected(trigger, "expired", 401, detail, source_ip=address, size=5), NOW
+            Rejected(trigger, "expired", 401, detail, detail, None, address, 5), NOW
         )
-    row = InboundEvent.objects.get()
+        row = InboundEvent.objects.get()
+        assert row.event_id == ("first" if detail == "first" else "")
     assert (row.detail, row.source_ip, row.size) == ("last", "203.0.113.2", 5)
     assert row.at is not None
 

@@ -16,7 +16,7 @@ from django.utils.html import escape
 from pytest_django import Settings
 
 from runs.models import Job, Run, StepRun, WaitToken
-from tests.makers import make_job, make_run, make_step, make_workflow
+from tests.makers import make_job, make_run, make_step, make_user, make_workflow
 from tests.runs.waiting import ask, done, hook, path_of
 from tests.webhooks.makers import code_of, told
 from webhooks import record
@@ -26,6 +26,7 @@ from workflows.models import WorkflowVersion
 pytestmark = pytest.mark.django_db
 BROWSER = "text/html,application/xhtml+xml,*/*;q=0.8"
 JSON = "application/json"
+HTML = "text/html; charset=utf-8"
 FORM = "application/x-www-form-urlencoded"
 
 
@@ -164,6 +165,18 @@ class TestSignature:
         assert len(bodies) == 1
         assert step(run).status == "waiting"
 
+    def test_a_mistyped_link_opens_a_page_about_links(self) -> None:
+        run = waiting(ask())
+        answer = call(path_of(run, "ask")[:-1], method="GET", accept=BROWSER)
+        text = answer.content.decode()
+        assert (answer.status_code, answer["Content-Type"]) == (401, HTML)
+        assert "<h1>This link is not valid</h1>" in text
+        assert "It may be incomplete or mistyped" in text
+        for word in ("webhook", "signature", "<form", "Shipping", "Ship it?"):
+            assert word not in text
+        told_programs = call(path_of(run, "ask")[:-1], {}, accept=JSON)
+        assert "webhook" not in told(told_programs)["error"]["message"]
+
     def test_strangers_are_counted_by_the_minute(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -178,7 +191,8 @@ class TestSignature:
     ) -> None:
         monkeypatch.setattr(record.tally, "add", lambda *_: None)
         with django_assert_num_queries(0):
-            call("/v1/resume/a/b/c", {})
+            answer = call("/v1/resume/a/b/c", {})
+        assert answer.status_code == 401
 
     def test_an_address_outlives_the_rotation_of_its_key(
         self, settings: Settings
@@ -299,6 +313,22 @@ class TestPage:
         assert answer.status_code == 200
         assert "Approved. Thank you." in answer.content.decode()
         assert step(run).output["comment"] == "Looks good"
+
+    def test_it_says_what_was_decided_when_and_how_and_names_nobody(self) -> None:
+        run = waiting(ask())
+        body = b"comment=Looks+good&decision=rejected"
+        thanks = call(path_of(run, "ask"), body, FORM, accept=BROWSER).content.decode()
+        moment = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC"
+        assert re.search(rf"<p>Rejected through this link at {moment}\.</p>", thanks)
+        assert "Looks good" in thanks
+        later = self.get(run).content.decode()
+        assert "<h1>Already decided</h1>" in later
+        assert re.search(rf"rejected at {moment} through its address\.", later)
+        person = make_user("canary@example.com")
+        WaitToken.objects.update(answered_by=person)
+        later = self.get(run).content.decode()
+        assert "in Automate by one of its users." in later
+        assert "canary" not in later
 
     def test_its_policy_permits_its_own_style_and_nothing_else(self) -> None:
         answer = self.get(waiting(ask()))

@@ -22,7 +22,7 @@ from pytest_django import Settings
 from automate import ports
 from automate.env import BASE_DIR
 from runs.models import Job, Run
-from tests.processes import Process, eventually, running
+from tests.processes import Process, eventually, in_the_end, running
 from tests.runs.drains import draining, until
 from tests.runs.faults import other_session
 from tests.runs.flows import node, publish
@@ -139,9 +139,11 @@ def test_a_sender_that_goes_away_keeps_its_seat_until_its_run_answers(
             head = f"POST /v1/webhooks/{slow.key} HTTP/1.1\r\nHost: localhost\r\n"
             gone.sendall(f"{head}Content-Length: 2\r\n\r\n{{}}".encode())
             until(lambda number=number: Run.objects.count() == number + 1)  # type: ignore[misc]
+    status, body, _ = ask(port, slow)
+    assert (status, b"Too many requests wait" in body) == (202, True)
     with draining():
         until(lambda: not Job.objects.exists())
-        until(lambda: ask(port, slow)[0] == 201)
+        assert in_the_end(lambda: ask(port, slow)[0], 201) == 201
 
 
 def test_a_server_that_stops_lets_its_waiting_senders_go(

@@ -23,7 +23,7 @@ class InboundEventAdmin(ReadOnlyAdmin):
     """Events, newest first; strangers are counted by the minute."""
 
     list_display = (
-        "arrived", "reason_pill", "status", "trigger_link", "workflow", "event_id",
+        "arrived", "reason_pill", "status", "trigger_link", "workflow", "known_as",
         "count", "source_ip", "first_run",
     )  # fmt: skip
     list_display_links = ("arrived",)
@@ -36,7 +36,7 @@ class InboundEventAdmin(ReadOnlyAdmin):
     sortable_by = ()
     fields = (
         "at", "reason_pill", "gate", "status", "detail", "trigger_link",
-        "workflow", "event_id", "first_run", "source_ip", "size", "count", "minute",
+        "workflow", "known_as", "first_run", "source_ip", "size", "count", "minute",
     )  # fmt: skip
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[InboundEvent]:
@@ -91,6 +91,11 @@ class InboundEventAdmin(ReadOnlyAdmin):
     def workflow(self, event: InboundEvent) -> str:
         """A link to the trigger's workflow."""
         return link(event.trigger.workflow) if event.trigger else NOTHING
+
+    @admin.display(description="event id")
+    def known_as(self, event: InboundEvent) -> str:
+        """The sender's id of the event; a dash for many that are counted together."""
+        return event.known_as or NOTHING
 
     @admin.display(description="first run")
     def first_run(self, event: InboundEvent) -> str:

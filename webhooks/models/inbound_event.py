@@ -19,8 +19,8 @@ class InboundEvent(models.Model):
     """
 
     class Reason(models.TextChoices):
-        DUPLICATE = "duplicate"
-        FILTERED = "filtered"
+        DUPLICATE = "duplicate", "duplicate"
+        FILTERED = "filtered", "filtered"
         UNKNOWN_KEY = "unknown_key", "unknown key"
         BAD_SIGNATURE = "bad_signature", "bad signature"
         EXPIRED = "expired", "expired signature"
@@ -29,7 +29,7 @@ class InboundEvent(models.Model):
         ARCHIVED = "archived", "workflow archived"
         TOO_LARGE = "too_large", "too large"
         ENCODED = "encoded", "encoded body"
-        MALFORMED = "malformed"
+        MALFORMED = "malformed", "malformed"
         KEY_REUSED = "key_reused", "key with another body"
         RATE_LIMITED = "rate_limited", "over the limit"
 
@@ -63,6 +63,7 @@ class InboundEvent(models.Model):
     at = models.DateTimeField(db_default=Now())
 
     class Meta:
+        verbose_name = "turned-away event"
         ordering = ("-id",)
         constraints = (
             # Counts unproven senders in one row a minute.
@@ -98,4 +99,9 @@ class InboundEvent(models.Model):
         )
 
     def __str__(self) -> str:
-        return f"{self.reason} ({self.status})"
+        return f"{self.get_reason_display()} ({self.status})"
+
+    @property
+    def known_as(self) -> str:
+        """The sender's id of it; empty for a row that counts several events."""
+        return "" if self.count > 1 else self.event_id

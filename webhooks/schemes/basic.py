@@ -8,45 +8,34 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from typing import Any
 
 from webhooks.schemes.base import (
     Outgoing,
     RawRequest,
-    SignatureScheme,
-    Verified,
     register,
     sent_with,
     which_secret,
 )
+from webhooks.schemes.carried import CarriedSecret
 
 
 @register
-class Basic(SignatureScheme):
+class Basic(CarriedSecret):
     """Nobody is challenged: the answer to a stranger names no scheme."""
 
     name = "basic"
 
-    def verify(
+    def place(
         self,
         raw: RawRequest,
-        config: Mapping[str, Any],
+        config: Mapping[str, Any],  # noqa: ARG002 - the contract's
         secrets: Sequence[bytes],
-        now: datetime,  # noqa: ARG002 - the contract's
-    ) -> Verified:
-        """The id and name from the headers that the config says, if any.
-
-        Raises SignatureRejected.
-        """
+    ) -> int:
+        """Raises SignatureRejected."""
         word, _, text = raw.header("authorization").partition(" ")
         given = _decoded(text) if word.lower() == "basic" else b""
-        place = which_secret(secrets, given, "Authorization: Basic", "password")
-        return Verified(
-            raw.header(config["id_header"]),
-            raw.header(config["event_header"]),
-            secret=place,
-        )
+        return which_secret(secrets, given, "Authorization: Basic", "password")
 
     def sign(self, event: Outgoing, config: Mapping[str, Any]) -> dict[str, str]:
         """The Authorization header, and what the config names."""

@@ -6,46 +6,35 @@ https://www.rfc-editor.org/rfc/rfc6750#section-2.1
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from typing import Any
 
 from webhooks.schemes.base import (
     Outgoing,
     RawRequest,
-    SignatureScheme,
-    Verified,
     register,
     sent_with,
     which_secret,
     wire,
 )
+from webhooks.schemes.carried import CarriedSecret
 
 
 @register
-class Bearer(SignatureScheme):
+class Bearer(CarriedSecret):
     """The secret itself travels; the word before it may have any case (RFC 9110)."""
 
     name = "bearer"
 
-    def verify(
+    def place(
         self,
         raw: RawRequest,
-        config: Mapping[str, Any],
+        config: Mapping[str, Any],  # noqa: ARG002 - the contract's
         secrets: Sequence[bytes],
-        now: datetime,  # noqa: ARG002 - the contract's
-    ) -> Verified:
-        """The id and name from the headers that the config says, if any.
-
-        Raises SignatureRejected.
-        """
+    ) -> int:
+        """Raises SignatureRejected."""
         word, _, token = raw.header("authorization").partition(" ")
         given = wire(token.strip(" ")) if word.lower() == "bearer" else b""
-        place = which_secret(secrets, given, "Authorization: Bearer", "token")
-        return Verified(
-            raw.header(config["id_header"]),
-            raw.header(config["event_header"]),
-            secret=place,
-        )
+        return which_secret(secrets, given, "Authorization: Bearer", "token")
 
     def sign(self, event: Outgoing, config: Mapping[str, Any]) -> dict[str, str]:
         """The Authorization header, and what the config names."""

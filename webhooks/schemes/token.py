@@ -3,47 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from typing import Any
 
 from webhooks.schemes.base import (
     Outgoing,
     RawRequest,
-    SignatureScheme,
-    Verified,
     register,
     sent_with,
     which_secret,
     wire,
 )
+from webhooks.schemes.carried import CarriedSecret
 
 
 @register
-class Token(SignatureScheme):
+class Token(CarriedSecret):
     """The secret itself travels, behind a prefix if the config has one."""
 
     name = "token"
 
-    def verify(
+    def place(
         self,
         raw: RawRequest,
         config: Mapping[str, Any],
         secrets: Sequence[bytes],
-        now: datetime,  # noqa: ARG002 - the contract's
-    ) -> Verified:
-        """The id and name from the headers that the config says, if any.
-
-        Raises SignatureRejected.
-        """
+    ) -> int:
+        """Raises SignatureRejected."""
         prefix = config["prefix"].encode()
         candidates = [prefix + secret for secret in secrets]
         given = wire(raw.header(config["header"]))
-        place = which_secret(candidates, given, config["header"], "token")
-        return Verified(
-            raw.header(config["id_header"]),
-            raw.header(config["event_header"]),
-            secret=place,
-        )
+        return which_secret(candidates, given, config["header"], "token")
 
     def sign(self, event: Outgoing, config: Mapping[str, Any]) -> dict[str, str]:
         """The header with the token, and what the config names."""

@@ -28,6 +28,8 @@ BUILT_IN = (
     "for_each",
     "http_request",
     "log",
+    "n8n",
+    "placeholder",
     "respond",
     "run_workflow",
     "set",

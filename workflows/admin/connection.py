@@ -14,7 +14,7 @@ from django.views.decorators.csrf import csrf_protect
 from django.views.decorators.http import require_POST
 
 from automate.accounts.admin.base import RelatedFilter
-from automate.accounts.admin.html import page_of, pill, when
+from automate.accounts.admin.html import NOTHING, page_of, pill, when
 from automate.lib.encryption import Unreadable
 from workflows.admin.breaker import BreakerPages
 from workflows.admin.connection_form import ConnectionForm
@@ -22,6 +22,13 @@ from workflows.admin.owned import OwnedAdmin
 from workflows.connections import kind_of
 from workflows.models import Connection
 from workflows.services.connection_check import check_connection
+from workflows.services.out_of_reach import refusal_of
+
+CREDENTIALS = (
+    "Which boxes there are depends on the kind, chosen above: a bearer token; a user "
+    "and a password; a header and its value; an OAuth 2 client; a certificate and its "
+    "key; an API key of n8n's."
+)
 
 
 class ConnectionAdmin(BreakerPages, OwnedAdmin):
@@ -44,6 +51,7 @@ class ConnectionAdmin(BreakerPages, OwnedAdmin):
         (
             "Credentials",
             {
+                "description": CREDENTIALS,
                 "fields": (
                     "new_name", "token_url", "client_id", "new_value", "scope",
                     "audience", "token_auth", "token_extra", "new_certificate",
@@ -76,6 +84,16 @@ class ConnectionAdmin(BreakerPages, OwnedAdmin):
     class Media:
         js = ("automate/connection.js",)
 
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        """Without a reason where there is none."""
+        shown = super().get_fieldsets(request, obj)
+        if obj is not None and obj.status_reason:
+            return shown
+        return [
+            (title, {**rows, "fields": tuple(n for n in rows["fields"] if n != "why")})
+            for title, rows in shown
+        ]
+
     def get_urls(self) -> list[URLPattern]:
         """The admin's addresses and that of the button."""
         view = self.admin_site.admin_view(self.check_view)
@@ -100,6 +118,10 @@ class ConnectionAdmin(BreakerPages, OwnedAdmin):
         if obj.status == Connection.Status.ACTIVE:
             obj.status_reason = ""
         super().save_model(request, obj, form, change)
+        why = refusal_of(obj.base_url)
+        if why:
+            note = f"Connection {obj}: requests to it will be refused: {why}."
+            self.message_user(request, note, messages.WARNING)
 
     @method_decorator(require_POST)
     @method_decorator(csrf_protect)
@@ -113,7 +135,7 @@ class ConnectionAdmin(BreakerPages, OwnedAdmin):
         by: Any = request.user
         found = check_connection(row, by=by)
         level = messages.SUCCESS if found.ok else messages.ERROR
-        self.message_user(request, f"{row}: {found.message}", level)
+        self.message_user(request, f"Connection {row}: {found.message}", level)
         return HttpResponseRedirect(page_of(row))
 
     checked = when("last_checked_at", "last checked", sortable=True)
@@ -128,7 +150,7 @@ class ConnectionAdmin(BreakerPages, OwnedAdmin):
     @admin.display(description="why")
     def why(self, connection: Connection) -> str:
         """Why it is not active, where a step has said so."""
-        return connection.status_reason or "-"
+        return connection.status_reason or NOTHING
 
     @admin.display(description="credentials")
     def credentials_state(self, connection: Connection) -> str:

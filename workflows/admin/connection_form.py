@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from django import forms
 
 from automate.lib.encryption import is_readable
-from automate.lib.net import Proxy
-from automate.lib.net.route import tls_context
-from automate.lib.net.url import host_allowed
-from automate.lib.rates import parse_rate
 from workflows.admin.fields import NOT_SET, SET, BlindText, HostsField, WriteOnlyField
-from workflows.admin.owned import GIVE_AGAIN, added_hosts, host_of, origin_changed
 from workflows.connections import Kind, kind_of
 from workflows.models import Connection
+from workflows.services.connection_rules import (
+    bad_authorities,
+    bad_options,
+    bad_proxy,
+    bad_rate,
+    further_places,
+    given_again,
+    missing_credentials,
+    unlisted_hosts,
+)
 
 # Which box holds which of a kind's secrets.
 BOXES = {
@@ -23,13 +28,13 @@ BOXES = {
     "password": "new_value",
     "value": "new_value",
     "client_secret": "new_value",
+    "api_key": "new_value",
     "username": "new_name",
     "name": "new_name",
     "certificate": "new_certificate",
     "private_key": "new_private_key",
 }
 PEM = {"rows": 4, "cols": 70, "spellcheck": "false", "autocomplete": "off"}
-ANOTHER_WAY = "Give it again: {} might read it on its way."
 
 
 def _only(*kinds: str) -> dict[str, str]:
@@ -52,7 +57,7 @@ class ConnectionForm(forms.ModelForm):  # type: ignore[type-arg]
         ),
         help_text="The user of a password, or the header that carries the value.",
     )
-    new_value = WriteOnlyField(label="Token, password, value or client secret")
+    new_value = WriteOnlyField(label="Token, password, value, client secret or API key")
     new_certificate = WriteOnlyField(
         label="Client certificate",
         widget=BlindText(attrs={**PEM, **_only("mtls", "oauth2_client_credentials")}),
@@ -136,7 +141,7 @@ class ConnectionForm(forms.ModelForm):  # type: ignore[type-arg]
                 self.fields[box].help_text = SET if is_set else NOT_SET
         if "new_value" in self.fields:
             self.fields["new_value"].widget.attrs |= _only(
-                "bearer", "basic", "header", "oauth2_client_credentials"
+                "bearer", "basic", "header", "oauth2_client_credentials", "n8n"
             )
         for name, value in (row.options or {}).items():
             if name in self.fields:
@@ -146,36 +151,21 @@ class ConnectionForm(forms.ModelForm):  # type: ignore[type-arg]
 
     def clean_rate_limit(self) -> str:
         """A rate that can be read."""
-        given: str = self.cleaned_data["rate_limit"].strip()
-        if given:
-            try:
-                parse_rate(given)
-            except ValueError as error:
-                raise forms.ValidationError(str(error)) from None
-        return given
+        return self._right("rate_limit", bad_rate)
 
     def clean_proxy(self) -> str:
         """The address of a proxy, without a password."""
-        given: str = self.cleaned_data["proxy"].strip()
-        if given:
-            try:
-                found = Proxy.at(given)
-            except ValueError as error:
-                raise forms.ValidationError(f"{error}."[4:].capitalize()) from None
-            if found.password:
-                raise forms.ValidationError("The password has a field of its own.")
-        return given
+        return self._right("proxy", bad_proxy)
 
     def clean_authorities(self) -> str:
         """Certificates in PEM."""
-        given: str = self.cleaned_data["authorities"].strip()
-        if given:
-            try:
-                tls_context("", "", given)
-            except ValueError:
-                raise forms.ValidationError(
-                    "These are no certificates in PEM."
-                ) from None
+        return self._right("authorities", bad_authorities)
+
+    def _right(self, name: str, check: Callable[[str], str]) -> str:
+        given: str = self.cleaned_data[name].strip()
+        problem = check(given) if given else ""
+        if problem:
+            raise forms.ValidationError(problem)
         return given
 
     # --- all together ---
@@ -192,13 +182,12 @@ class ConnectionForm(forms.ModelForm):  # type: ignore[type-arg]
         whole = all(name in given for name in kind.secrets)
         self._check_credentials(kind, given, whole=whole)
         options = self.options(kind)
-        for name in kind.options:
-            if not options.get(name) and name not in kind.optional:
-                self.add_error(name, "This kind of connection needs it.")
-        for name, problem in kind.check(options, given):
+        for name, problem in bad_options(kind, options, given):
             if name not in self.errors:
                 self.add_error(BOXES.get(name, name), problem)
-        self._check_hosts(kind, options)
+        allowed = data.get("allowed_hosts") or ()
+        for name, problem in unlisted_hosts(kind, options, allowed):
+            self.add_error(name, problem)
         if not self.instance._state.adding and not whole:
             self._stay(kind, options)
         return data
@@ -237,35 +226,14 @@ class ConnectionForm(forms.ModelForm):  # type: ignore[type-arg]
         """All of a kind's secrets are given at once, or none to keep what there is."""
         adding = self.instance._state.adding
         changed = not adding and "kind" in self.changed_data
-        main = self._main(kind)
-        wanted = adding or changed or any(name in given for name in kind.secrets)
-        for name in kind.secrets:
-            if name in given or not wanted:
-                continue
-            box, label = BOXES[name], name.replace("_", " ")
-            if changed and box == main:
-                self.add_error(box, "Another kind needs new credentials.")
-            elif box == "new_name":
-                if given:
-                    self.add_error(box, f"Give the {label} too.")
-            else:
-                self.add_error(box, f"Give the {label}.")
-        besides = [name for name in kind.also if name in given]
-        for name in kind.also if besides else ():
-            if name not in given:
-                self.add_error(BOXES[name], f"Give the {name.replace('_', ' ')} too.")
+        found = missing_credentials(kind, given, adding=adding, changed=changed)
+        for name, problem in found:
+            if given or BOXES[name] != "new_name":
+                self.add_error(BOXES[name], problem)
         unreadable = not is_readable(self.instance.credentials)
         if self.cleaned_data.get("new_proxy_password") and unreadable and not whole:
-            self.add_error(main, "What is stored cannot be read: give it again.")
-
-    def _check_hosts(self, kind: Kind, options: Mapping[str, str]) -> None:
-        """A list of allowed hosts holds all that get credentials."""
-        allowed = self.cleaned_data.get("allowed_hosts")
-        for host in kind.hosts(options) if allowed else ():
-            if not host_allowed(host, allowed or ()):
-                self.add_error(
-                    "allowed_hosts", f"Add {host}, where the tokens are fetched."
-                )
+            text = "What is stored cannot be read: give it again."
+            self.add_error(self._main(kind), text)
 
     def _stay(self, kind: Kind, options: Mapping[str, str]) -> None:
         """Stored credentials stay where they may go; who sends them on knows them."""
@@ -276,23 +244,15 @@ class ConnectionForm(forms.ModelForm):  # type: ignore[type-arg]
         new_url, new_hosts = data.get("base_url", url), data.get("allowed_hosts", hosts)
         if not new_url and not new_hosts:
             return  # refused already
-        added = added_hosts(hosts or [host_of(url)], new_hosts or [host_of(new_url)])
-        if url and new_url and origin_changed(url, new_url):
-            added.append(new_url)
-        old, new = (
-            (row.options or {}).get("token_url", ""),
-            options.get("token_url", ""),
+        added = further_places((url, hosts, row.options), (new_url, new_hosts, options))
+        problem = given_again(
+            added,
+            proxy_changed=bool(data.get("proxy")) and "proxy" in self.changed_data,
+            authorities_changed=bool(data.get("authorities"))
+            and "authorities" in self.changed_data,
         )
-        if old and new and origin_changed(old, new):
-            added.append(new)
-        box = self._main(kind)
-        if added:
-            words = ", ".join(dict.fromkeys(added))
-            self.add_error(box, GIVE_AGAIN.format(words))
-        for name, what in (("proxy", "the proxy"), ("authorities", "who they trust")):
-            if data.get(name) and name in self.changed_data and not added:
-                self.add_error(box, ANOTHER_WAY.format(what))
-                break
+        if problem:
+            self.add_error(self._main(kind), problem)
 
     @staticmethod
     def _main(kind: Kind) -> str:

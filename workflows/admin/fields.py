@@ -8,6 +8,7 @@ from typing import Any
 from django import forms
 
 from automate.lib import jsonio
+from workflows.services.owned import bad_host
 
 SET, NOT_SET = "Is set. Empty keeps it.", "Not set yet."
 
@@ -68,12 +69,9 @@ class HostsField(LinesField):
         """The hosts. Raises ValidationError for an address or a port."""
         hosts: list[str] = super().clean(value)
         for host in hosts:
-            plain = host.removeprefix("*.")
-            if not plain or set(plain) & set("/:@*?# ") or plain.startswith("."):
-                raise forms.ValidationError(
-                    f'"{host}" is not a host name: write api.example.com, without '
-                    "https:// and without a path."
-                )
+            wrong = bad_host(host)
+            if wrong:
+                raise forms.ValidationError(wrong)
         return [host.lower() for host in hosts]
 
 

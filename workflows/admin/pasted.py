@@ -17,8 +17,6 @@ from workflows.models import Trigger, Workflow
 from workflows.services.documents import TriggerSpec
 from workflows.services.meta import read_meta
 
-BELOW = frozenset({"id", "slug", "status", "team", "note"})
-
 
 def taken_apart(tree: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """A document with its definition within, and the workflow's own keys."""

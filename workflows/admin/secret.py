@@ -13,8 +13,9 @@ from automate.accounts.admin.base import RelatedFilter
 from automate.accounts.admin.html import code, when
 from automate.lib.encryption import Unreadable
 from workflows.admin.fields import HostsField, WriteOnlyField
-from workflows.admin.owned import GIVE_AGAIN, OwnedAdmin, added_hosts
+from workflows.admin.owned import OwnedAdmin
 from workflows.models import Secret
+from workflows.services.owned import GIVE_AGAIN, added_hosts
 
 
 class SecretForm(forms.ModelForm):  # type: ignore[type-arg]

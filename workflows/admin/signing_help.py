@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from automate.accounts.admin.html import NOTHING, block
@@ -13,6 +13,9 @@ from workflows.models import Trigger
 from workflows.triggers.schemes import SCHEMES
 
 BODY = '{"id": 1}'
+_NOW = "$(date +%s%N)"  # a new id each time
+_TIME = "TIME=$(date +%s)"
+Maker = Callable[[Mapping[str, Any], str, str], str]  # options, address, method
 HEAD = "SECRET='the signing secret'\nBODY={body}\n"
 
 
@@ -56,21 +59,32 @@ def _curl(url: str, method: str, *headers: str) -> str:
     return " \\\n".join([*lines, '  --data-raw "$BODY"'])
 
 
+def _post(url: str, method: str, lines: Sequence[str], *headers: str) -> str:
+    return "\n".join([*lines, _curl(url, method, *headers)])
+
+
+def _signature(signed: str, digest: str = "sha256", *, as_base64: bool = False) -> str:
+    """The line that signs a text, which stands in the shell's double quotes."""
+    end = "-binary | base64 -w0" if as_base64 else "-r | cut -d' ' -f1"
+    made = f'printf %s "{signed}" | openssl dgst -{digest} -hmac "$SECRET" {end}'
+    return f"SIGNATURE=$({made})"
+
+
+def _fixed(*headers: str, lines: Sequence[str] = ()) -> Maker:
+    """For a provider that leaves nothing to choose."""
+    return lambda _options, url, method: _post(url, method, lines, *headers)
+
+
 def _hmac(options: Mapping[str, Any], url: str, method: str) -> str:
     stamp = options["timestamp_header"]
-    signed = '"$TIME.$BODY"' if stamp else '"$BODY"'
-    digest = f'openssl dgst -{options["hash"]} -hmac "$SECRET"'
-    if options["encoding"] == "base64":
-        made = f"printf %s {signed} | {digest} -binary | base64 -w0"
-    else:
-        made = f"printf %s {signed} | {digest} -r | cut -d' ' -f1"
-    lines = ["TIME=$(date +%s)"] if stamp else []
-    lines.append(f"SIGNATURE=$({made})")
+    signed = "$TIME.$BODY" if stamp else "$BODY"
+    as_base64 = options["encoding"] == "base64"
+    lines = [_TIME] if stamp else []
+    lines.append(_signature(signed, options["hash"], as_base64=as_base64))
     headers = [f"{options['header']}: {_quoted(options['prefix'])}$SIGNATURE"]
     if stamp:
         headers.append(f"{stamp}: $TIME")
-    headers += _named(options)
-    return "\n".join([*lines, _curl(url, method, *headers)])
+    return _post(url, method, lines, *headers, *_named(options))
 
 
 def _quoted(text: str) -> str:
@@ -80,109 +94,17 @@ def _quoted(text: str) -> str:
     return text
 
 
-def _standard_webhooks(options: Mapping[str, Any], url: str, method: str) -> str:
-    del options
-    return "\n".join(
-        [
-            # The secret is base64 after its prefix; openssl wants the bytes as hex.
-            'KEY=$(printf %s "${SECRET#whsec_}" | base64 -d '
-            '| od -An -v -tx1 | tr -d " \\n")',
-            "ID=msg_$(date +%s%N)",
-            "TIME=$(date +%s)",
-            'SIGNATURE=$(printf %s "$ID.$TIME.$BODY" | openssl dgst -sha256 -mac HMAC '
-            '-macopt "hexkey:$KEY" -binary | base64 -w0)',
-            _curl(
-                url,
-                method,
-                "webhook-id: $ID",
-                "webhook-timestamp: $TIME",
-                "webhook-signature: v1,$SIGNATURE",
-            ),
-        ]
-    )
-
-
-def _github(options: Mapping[str, Any], url: str, method: str) -> str:
-    del options
-    signature = 'printf %s "$BODY" | openssl dgst -sha256 -hmac "$SECRET" -r | cut'
-    return "\n".join(
-        [
-            f"SIGNATURE=$({signature} -d' ' -f1)",
-            _curl(
-                url,
-                method,
-                "X-GitHub-Event: push",
-                "X-GitHub-Delivery: $(date +%s%N)",
-                "X-Hub-Signature-256: sha256=$SIGNATURE",
-            ),
-        ]
-    )
-
-
-def _stripe(options: Mapping[str, Any], url: str, method: str) -> str:
-    del options
-    made = "openssl dgst -sha256 -hmac \"$SECRET\" -r | cut -d' ' -f1"
-    return "\n".join(
-        [
-            "TIME=$(date +%s)",
-            f'SIGNATURE=$(printf %s "$TIME.$BODY" | {made})',
-            _curl(url, method, "Stripe-Signature: t=$TIME,v1=$SIGNATURE"),
-        ]
-    )
-
-
-def _slack(options: Mapping[str, Any], url: str, method: str) -> str:
-    del options
-    made = "openssl dgst -sha256 -hmac \"$SECRET\" -r | cut -d' ' -f1"
-    return "\n".join(
-        [
-            "TIME=$(date +%s)",
-            f'SIGNATURE=$(printf %s "v0:$TIME:$BODY" | {made})',
-            _curl(
-                url,
-                method,
-                "X-Slack-Request-Timestamp: $TIME",
-                "X-Slack-Signature: v0=$SIGNATURE",
-            ),
-        ]
-    )
-
-
-def _shopify(options: Mapping[str, Any], url: str, method: str) -> str:
-    del options
-    made = 'openssl dgst -sha256 -hmac "$SECRET" -binary | base64 -w0'
-    return "\n".join(
-        [
-            f'SIGNATURE=$(printf %s "$BODY" | {made})',
-            _curl(
-                url,
-                method,
-                "X-Shopify-Topic: orders/create",
-                "X-Shopify-Webhook-Id: $(date +%s%N)",
-                "X-Shopify-Hmac-SHA256: $SIGNATURE",
-            ),
-        ]
-    )
-
-
 def _twilio(options: Mapping[str, Any], url: str, method: str) -> str:
     del options
-    made = 'openssl dgst -sha1 -hmac "$SECRET" -binary | base64 -w0'
     post = _curl(url, method, "X-Twilio-Signature: $SIGNATURE")
     return "\n".join(
         [
             "HASH=$(printf %s \"$BODY\" | openssl dgst -sha256 -r | cut -d' ' -f1)",
             f'URL={shlex.quote(url)}"?bodySHA256=$HASH"',
-            f'SIGNATURE=$(printf %s "$URL" | {made})',
+            _signature("$URL", "sha1", as_base64=True),
             post.replace(shlex.quote(url), '"$URL"', 1),
         ]
     )
-
-
-def _gitlab(options: Mapping[str, Any], url: str, method: str) -> str:
-    del options
-    named = ("X-Gitlab-Event: Push Hook", "Idempotency-Key: $(date +%s%N)")
-    return _curl(url, method, *named, "X-Gitlab-Token: $SECRET")
 
 
 def _token(options: Mapping[str, Any], url: str, method: str) -> str:
@@ -199,20 +121,54 @@ def _basic(options: Mapping[str, Any], url: str, method: str) -> str:
 def _named(options: Mapping[str, Any]) -> list[str]:
     headers = []
     if options["id_header"]:
-        headers.append(f"{options['id_header']}: $(date +%s%N)")
+        headers.append(f"{options['id_header']}: {_NOW}")
     if options["event_header"]:
         headers.append(f"{options['event_header']}: test")
     return headers
 
 
-_MAKERS: Mapping[str, Callable[[Mapping[str, Any], str, str], str]] = {
+_MAKERS: Mapping[str, Maker] = {
     "hmac": _hmac,
-    "standard_webhooks": _standard_webhooks,
-    "github": _github,
-    "gitlab": _gitlab,
-    "stripe": _stripe,
-    "slack": _slack,
-    "shopify": _shopify,
+    "standard_webhooks": _fixed(
+        "webhook-id: $ID",
+        "webhook-timestamp: $TIME",
+        "webhook-signature: v1,$SIGNATURE",
+        lines=(
+            # The secret is base64 after its prefix; openssl wants the bytes as hex.
+            'KEY=$(printf %s "${SECRET#whsec_}" | base64 -d '
+            '| od -An -v -tx1 | tr -d " \\n")',
+            f"ID=msg_{_NOW}",
+            _TIME,
+            'SIGNATURE=$(printf %s "$ID.$TIME.$BODY" | openssl dgst -sha256 -mac HMAC '
+            '-macopt "hexkey:$KEY" -binary | base64 -w0)',
+        ),
+    ),
+    "github": _fixed(
+        "X-GitHub-Event: push",
+        f"X-GitHub-Delivery: {_NOW}",
+        "X-Hub-Signature-256: sha256=$SIGNATURE",
+        lines=(_signature("$BODY"),),
+    ),
+    "gitlab": _fixed(
+        "X-Gitlab-Event: Push Hook",
+        f"Idempotency-Key: {_NOW}",
+        "X-Gitlab-Token: $SECRET",
+    ),
+    "stripe": _fixed(
+        "Stripe-Signature: t=$TIME,v1=$SIGNATURE",
+        lines=(_TIME, _signature("$TIME.$BODY")),
+    ),
+    "slack": _fixed(
+        "X-Slack-Request-Timestamp: $TIME",
+        "X-Slack-Signature: v0=$SIGNATURE",
+        lines=(_TIME, _signature("v0:$TIME:$BODY")),
+    ),
+    "shopify": _fixed(
+        "X-Shopify-Topic: orders/create",
+        f"X-Shopify-Webhook-Id: {_NOW}",
+        "X-Shopify-Hmac-SHA256: $SIGNATURE",
+        lines=(_signature("$BODY", as_base64=True),),
+    ),
     "twilio": _twilio,
     "bearer": _token,
     "token": _token,

@@ -11,7 +11,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from automate.accounts.admin.base import AuditedAdmin, RelatedFilter
-from automate.accounts.admin.html import NOTHING, code, link, pill
+from automate.accounts.admin.html import NOTHING, breakable, code, link, pill
 from workflows import services
 from workflows.admin.firings import latest_firings
 from workflows.admin.links import events_of, runs_of
@@ -19,10 +19,11 @@ from workflows.admin.over_limit import lately_over_limit
 from workflows.admin.rotate import RotatePages, may_rotate, secrets_in_use
 from workflows.admin.signing_help import how_to_sign
 from workflows.admin.trigger_form import TriggerForm
-from workflows.admin.triggers import remember_triggers, save_trigger
-from workflows.admin.upcoming import next_fires
+from workflows.admin.trigger_kinds import KindFilter, kind_name
+from workflows.admin.triggers import save_trigger
+from workflows.admin.upcoming import next_fire, next_fires
 from workflows.models import Trigger
-from workflows.triggers.base import all_kinds
+from workflows.services.by_hand import remember
 from workflows.triggers.schemes import SCHEMES
 
 if TYPE_CHECKING:
@@ -41,7 +42,8 @@ class TriggerColumns:
         """The whole address that events are posted to."""
         if trigger._state.adding:
             return "It is shown here after saving."
-        return code(services.trigger_url(trigger))
+        url = services.trigger_url(trigger)
+        return code(breakable(url)) if url else NOTHING
 
     @admin.display(description="next")
     def upcoming(self, trigger: Trigger) -> str:
@@ -100,10 +102,11 @@ class TriggerAdmin(TriggerColumns, RotatePages, AuditedAdmin):
     form = TriggerForm
     team_path = "workflow__team"
     list_display = (
-        "name", "workflow_link", "state", "scheme", "address", "runs", "turned_away",
+        "name", "workflow_link", "starts", "state", "scheme", "address", "next_fire",
+        "runs", "turned_away",
     )  # fmt: skip
     list_select_related = ("workflow",)
-    list_filter = ("kind", "is_active", ("workflow", RelatedFilter))
+    list_filter = (KindFilter, "is_active", ("workflow", RelatedFilter))
     search_fields = ("path", "=key", "workflow__name", "workflow__slug")
     ordering = ("workflow__name", "id")
     fields = (
@@ -148,7 +151,8 @@ class TriggerAdmin(TriggerColumns, RotatePages, AuditedAdmin):
     ) -> None:
         """Save row and secret, and let the workflow's draft follow."""
         save_trigger(request, form, obj)
-        remember_triggers(obj.workflow, request)
+        by: Any = request.user
+        remember(obj.workflow, by)
 
     def log_change(self, request: HttpRequest, obj: Any, message: Any) -> Any:
         """`save_trigger` has kept it already."""
@@ -178,9 +182,18 @@ class TriggerAdmin(TriggerColumns, RotatePages, AuditedAdmin):
 
     @admin.display(description="trigger")
     def name(self, trigger: Trigger) -> str:
-        """Its path, or its kind."""
-        kind = all_kinds().get(trigger.kind)
-        return trigger.path or (kind.label if kind else trigger.kind)
+        """Its path, its times, or its kind."""
+        return trigger.path or trigger.config.get("cron") or kind_name(trigger.kind)
+
+    @admin.display(description="kind", ordering="kind")
+    def starts(self, trigger: Trigger) -> str:
+        """What starts the workflow."""
+        return kind_name(trigger.kind)
+
+    @admin.display(description="fires next", ordering="next_fire_at")
+    def next_fire(self, trigger: Trigger) -> str:
+        """When one that goes by the clock fires next."""
+        return next_fire(trigger)
 
     @admin.display(description="workflow", ordering="workflow__name")
     def workflow_link(self, trigger: Trigger) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 from django import forms
 
 from workflows.admin.fields import LinesField, StrictJSONField, WriteOnlyField
+from workflows.admin.trigger_kinds import kinds_with, options_help
 from workflows.admin.triggers import secret_state
 from workflows.definition import Problem
 from workflows.models import Trigger
@@ -16,6 +17,9 @@ from workflows.triggers.schemes import SCHEMES
 
 # Config keys that have a field of their own; the rest is JSON in `more`.
 OWN = ("scheme", "events", "path", "rate_limit", "cron", "timezone", "catch_up")
+OF_SENDERS = ("scheme", "path", "events", "rate_limit", "new_secret", "generate")
+OF_THE_CLOCK = ("cron", "timezone", "catch_up")
+MOST_LINES = 16
 ASK = "Say how senders prove who they are; “No signature” lets anybody in."
 
 
@@ -74,20 +78,21 @@ class TriggerForm(forms.ModelForm):  # type: ignore[type-arg]
         rows=2,
         required=False,
         label="Further options",
-        help_text="JSON: methods, required_headers, idempotency, condition, max_body, "
-        "or the scheme's own options; a schedule's payload; of a run's end the "
-        "workflows, statuses and condition.",
     )
 
     class Meta:
         model = Trigger
         fields = ("kind", "is_active", "path")
 
+    class Media:
+        js = ("automate/trigger.js",)
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         config = dict(self.instance.config or {})
         self.cleaned_config: dict[str, Any] = config
         self._choices()
+        self._tell_kinds()
         if self.instance._state.adding:
             self.initial["kind"] = self.initial.get("kind") or "webhook"
         for name in ("scheme", "rate_limit", "cron", "timezone", "catch_up"):
@@ -95,8 +100,33 @@ class TriggerForm(forms.ModelForm):  # type: ignore[type-arg]
         self.initial.setdefault("events", config.get("events", []))
         more = {key: value for key, value in config.items() if key not in OWN}
         self.initial.setdefault("more", more or "")
+        if more and "more" in self.fields:
+            lines = self.fields["more"].prepare_value(more).count("\n") + 2
+            self.fields["more"].widget.attrs["rows"] = min(lines, MOST_LINES)
         if "new_secret" in self.fields:
             self.fields["new_secret"].help_text = secret_state(self.instance)
+
+    def _tell_kinds(self) -> None:
+        """Which kinds a box is for; trigger.js hides the others."""
+        kinds = all_kinds().values()
+        addressed = " ".join(kind.kind for kind in kinds if kind.addressed)
+        timed = " ".join(
+            kind.kind
+            for kind in kinds
+            if "cron" in kind.config_schema.get("properties", {})
+        )
+        further = " ".join(kind.kind for kind in kinds_with(OWN))
+        whose_are = (
+            (OF_SENDERS, addressed),
+            (OF_THE_CLOCK, timed),
+            (("more",), further),
+        )
+        for names, whose in whose_are:
+            for name in names:
+                if name in self.fields:
+                    self.fields[name].widget.attrs["data-kinds"] = whose
+        if "more" in self.fields:
+            self.fields["more"].help_text = options_help(OWN)
 
     def _choices(self) -> None:
         kinds: Any = self.fields.get("kind")

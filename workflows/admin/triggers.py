@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from django.contrib import messages
@@ -12,7 +11,7 @@ from django.utils.html import format_html
 from automate.accounts import audit
 from automate.lib.encryption import Unreadable
 from workflows import services
-from workflows.models import Trigger, Workflow
+from workflows.models import Trigger
 from workflows.services import scheduling
 from workflows.triggers.base import all_kinds
 
@@ -20,30 +19,6 @@ META = (
     "name", "description", "tags", "max_concurrent_runs", "exclusive", "priority",
     "run_timeout", "retention_days", "search_keys",
 )  # fmt: skip
-
-
-def document_of(
-    workflow: Workflow, definition: Mapping[str, Any], **meta: Any
-) -> dict[str, Any]:
-    """The workflow as a document: this definition, and its triggers as they are now."""
-    rows = Trigger.objects.filter(workflow=workflow).order_by("id")
-    inner = {key: value for key, value in definition.items() if key != "triggers"}
-    return {**meta, "definition": inner, "triggers": [entry_of(row) for row in rows]}
-
-
-def entry_of(row: Trigger) -> dict[str, Any]:
-    """A row as an entry of a document's triggers."""
-    config = {**row.config, **({"path": row.path} if row.path else {})}
-    entry: dict[str, Any] = {
-        "kind": row.kind,
-        "config": config,
-        "is_active": row.is_active,
-    }
-    if row.node_id:
-        entry["node_id"] = row.node_id
-    if row.start:
-        entry["start"] = row.start
-    return entry
 
 
 def save_trigger(request: HttpRequest, form: Any, trigger: Trigger) -> None:
@@ -78,14 +53,6 @@ def show_once(request: HttpRequest, trigger: Trigger, secret: str) -> None:
     """The message that holds a generated secret: the one time it is seen."""
     note = "Copy the signing secret of {} now, it is not shown again: <code>{}</code>"
     messages.success(request, format_html(note, trigger, secret))
-
-
-def remember_triggers(workflow: Workflow, request: HttpRequest) -> None:
-    """Write the rows into the draft, so that the next publish leaves them alone."""
-    by: Any = request.user
-    workflow.refresh_from_db()
-    document = document_of(workflow, workflow.definition)
-    services.save_draft(workflow, document, by=by)
 
 
 def secret_state(trigger: Trigger) -> str:

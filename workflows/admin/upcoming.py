@@ -6,6 +6,7 @@ from datetime import UTC, datetime, tzinfo
 
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
 
 from automate.accounts.admin.html import NOTHING
 from workflows.models import Trigger, Workflow
@@ -14,6 +15,15 @@ from workflows.triggers.moments import upcoming
 from workflows.triggers.schedule import time_zones, zone_of
 
 FORM = "%a %-d %b %Y %H:%M"
+
+
+def next_fire(trigger: Trigger) -> SafeString | str:
+    """When a trigger fires next, as its workflow stands, for a list; else a dash."""
+    moment = trigger.next_fire_at
+    if moment is None:
+        return NOTHING
+    shown = _shown(moment, _zone(trigger))
+    return format_html('<time datetime="{}">{}</time>', moment.isoformat(), shown)
 
 
 def next_fires(trigger: Trigger) -> str:

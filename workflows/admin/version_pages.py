@@ -76,8 +76,9 @@ class VersionPages(_Base):
     def diff_view(self, request: HttpRequest, pk: UUID) -> HttpResponse:
         """What this version changed, or what the draft or what runs now differs in."""
         version = self._version(request, pk)
+        sides: tuple[WorkflowVersion, WorkflowVersion | None]
         if request.GET.get("against") == "draft":
-            title = f"From {version} to the draft"
+            title, sides = f"From {version} to the draft", (version, None)
             try:
                 changes = services.diff_draft(version.workflow, version)
             except services.WorkflowServiceError as error:
@@ -87,15 +88,22 @@ class VersionPages(_Base):
             now = version.workflow.published
             if now is None:
                 raise Http404("There is no published version.")
-            title = f"From {version} to {now}"
+            title, sides = f"From {version} to {now}", (version, now)
             changes = services.diff_versions(version, now)
         else:
             before = _before(version)
             if before is None:
                 raise Http404("There is no version before this one.")
-            title = f"From {before} to {version}"
+            title, sides = f"From {before} to {version}", (before, version)
             changes = services.diff_versions(before, version)
         context = self._context(request, version, title, changes)
+        context |= {
+            "sides": sides,
+            "total": len(changes),
+            "same_triggers": same_triggers(*sides),
+            "may_roll_back": self.has_rollback_permission(request)
+            and version.workflow.status != Workflow.Status.ARCHIVED,
+        }
         return TemplateResponse(
             request, "admin/workflows/workflowversion/diff.html", context
         )
@@ -168,6 +176,13 @@ class VersionPages(_Base):
             "changes": [str(change) for change in changes[:SHOWN]],
             "more": max(0, len(changes) - SHOWN),
         }
+
+
+def same_triggers(old: WorkflowVersion, new: WorkflowVersion | None) -> bool | None:
+    """Whether two versions have the same triggers; None where that is not known."""
+    if new is None or old.triggers is None or new.triggers is None:
+        return None
+    return bool(old.triggers == new.triggers)
 
 
 def _before(version: WorkflowVersion) -> WorkflowVersion | None:

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
@@ -13,7 +14,7 @@ from django.db.models import Count, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path
 from django.utils.decorators import method_decorator
-from django.utils.html import format_html_join
+from django.utils.html import format_html, format_html_join
 from django.views.decorators.csrf import csrf_protect
 from django.views.decorators.http import require_POST
 
@@ -21,20 +22,21 @@ from automate.accounts.admin.base import AuditedAdmin, RelatedFilter
 from automate.accounts.admin.html import NOTHING, link, list_link, page_of, pill, when
 from workflows import services
 from workflows.admin.links import runs_of
+from workflows.admin.n8n_page import N8nPage
 from workflows.admin.trigger import TriggerInline
 from workflows.admin.workflow_form import WorkflowForm, problems_of
 from workflows.admin.workflow_save import WorkflowSaving
 from workflows.models import Trigger, Workflow, WorkflowVersion
 
 COLOURS = {"active": "succeeded", "draft": "queued", "inactive": "waiting"}
-VERBS = {
+VERBS: dict[str, tuple[Callable[[Workflow, Any], bool], str]] = {
     "activate": (services.activate, "activated"),
     "deactivate": (services.deactivate, "deactivated"),
     "archive": (services.archive, "archived"),
 }
 
 
-class WorkflowAdmin(WorkflowSaving, AuditedAdmin):
+class WorkflowAdmin(N8nPage, WorkflowSaving, AuditedAdmin):
     """Workflows by name; deleted ones are archived, because their runs stay."""
 
     form = WorkflowForm
@@ -219,4 +221,10 @@ class WorkflowAdmin(WorkflowSaving, AuditedAdmin):
         found = problems_of(workflow)
         if not found:
             return "Yes: nothing is wrong with the saved draft."
-        return format_html_join("", "<p>{}</p>", ((text,) for text in found))
+        many = "1 problem" if len(found) == 1 else f"{len(found)} problems"
+        return format_html(
+            '<div class="trouble"><strong>No: {} in the saved draft.</strong>'
+            "<ul>{}</ul></div>",
+            many,
+            format_html_join("", "<li>{}</li>", ((text,) for text in found)),
+        )

@@ -10,9 +10,10 @@ from django import forms
 from workflows import services
 from workflows.admin.fields import LinesField, StrictJSONField
 from workflows.admin.pasted import filled, taken_apart
-from workflows.admin.triggers import META, entry_of
+from workflows.admin.triggers import META
 from workflows.definition import Problem
 from workflows.models import Workflow
+from workflows.services.by_hand import entry_of
 from workflows.services.documents import TriggerSpec
 
 EXAMPLE: dict[str, Any] = {
@@ -171,5 +172,6 @@ def at(problem: Problem) -> str:
 
 def problems_of(workflow: Workflow) -> list[str]:
     """What stands in the way of publishing the stored draft."""
-    found = services.check_document({"definition": workflow.definition})
-    return [at(problem) for problem in found]
+    document = {"definition": workflow.definition}
+    found = services.validate_document(document, workflow)
+    return [at(problem) for problem in found.problems]

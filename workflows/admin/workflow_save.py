@@ -13,9 +13,10 @@ from automate.accounts import audit
 from automate.accounts.admin.base import AuditedAdmin
 from workflows import services
 from workflows.admin.pasted import entries_of
-from workflows.admin.triggers import document_of, entry_of, save_trigger, show_once
+from workflows.admin.triggers import save_trigger, show_once
 from workflows.definition import Problem
 from workflows.models import Trigger, Workflow
+from workflows.services.by_hand import document_of, entry_of
 
 if TYPE_CHECKING:
     _Base = AuditedAdmin

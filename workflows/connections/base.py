@@ -12,7 +12,7 @@ from automate.lib.net import Proxy, Route
 if TYPE_CHECKING:
     from workflows.actions.base import ConnectionData, Context
 
-MODULES = ("bearer", "basic", "header", "oauth2", "mtls")
+MODULES = ("bearer", "basic", "header", "oauth2", "mtls", "n8n")
 
 
 class BadConnection(ValueError):
@@ -79,8 +79,18 @@ class Kind:
         assert context.connection is not None  # noqa: S101 - asked with one alone
         return context.connection
 
-    def refused(self, link: ConnectionData) -> bool:  # noqa: ARG002 - a hook
-        """The receiver said 401: whether to sign in again and repeat the request."""
+    def refused(
+        self,
+        link: ConnectionData,  # noqa: ARG002 - a hook
+        began: float,  # noqa: ARG002
+        *,
+        again: bool,  # noqa: ARG002
+    ) -> bool:
+        """The receiver said 401: whether to sign in again and repeat the request.
+
+        `began` is when the attempt did, in seconds since 1970; `again` says that the
+        request was repeated already.
+        """
         return False
 
 

@@ -94,11 +94,15 @@ class ClientCredentials(Kind):
             link, credentials={**link.credentials, "access_token": token.value}
         )
 
-    def refused(self, link: ConnectionData) -> bool:
-        """True: the token may have been revoked before its time."""
+    def refused(self, link: ConnectionData, began: float, *, again: bool) -> bool:
+        """The token may have been revoked before its time; so may the row's have been.
+
+        Only two that were fetched for this very attempt say that no token will do.
+        """
         value = link.credentials.get("access_token", "")
-        tokens.refuse((link.id or link.name, _basis(link)), value)
-        return True
+        key = (link.id or link.name, _basis(link))
+        was_old = tokens.refuse(key, value, began)
+        return was_old or not again
 
 
 def _basis(link: ConnectionData) -> str:

@@ -20,6 +20,7 @@ from workflows.connections.base import SignInFailed
 MARGIN = 60.0  # seconds before its end, on average, a token is fetched anew
 LAST = 5.0  # seconds before its end it is not used any more
 MOST = 1000
+REFUSED = 8  # values of one connection that a receiver refused, newest first
 
 Key = tuple[UUID | str, str]
 
@@ -85,7 +86,7 @@ class Tokens:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._known: OrderedDict[Key, Token] = OrderedDict()
-        self._refused: OrderedDict[Key, str] = OrderedDict()
+        self._refused: OrderedDict[Key, tuple[str, ...]] = OrderedDict()
         self._flights: dict[Key, _Flight] = {}
         self._unwritten: dict[UUID, Token] = {}
         # Not all processes fetch at the same moment: the first one's is read by all.
@@ -124,13 +125,20 @@ class Tokens:
                 raise flight.error
         return self._fetch(key, mine, token, fetch)
 
-    def refuse(self, key: Key, value: str) -> None:
-        """The receiver would not have this one: neither from here nor from the row."""
+    def refuse(self, key: Key, value: str, began: float) -> bool:
+        """The receiver would not have this one: neither from here nor from the row.
+
+        True when it had not been fetched by this process since `began`, in seconds
+        since 1970: then another may still be better.
+        """
         with self._lock:
-            self._refused[key] = value
+            others = (old for old in self._refused.get(key, ()) if old != value)
+            self._refused[key] = (value, *others)[:REFUSED]
             self._refused.move_to_end(key)
             while len(self._refused) > MOST:
                 self._refused.popitem(last=False)
+            own = self._known.get(key)
+            return own is None or own.value != value or own.fetched_at < began
 
     def take_unwritten(self) -> dict[UUID, Token]:
         """What was fetched since the last call, by connection."""
@@ -151,13 +159,13 @@ class Tokens:
             self._unwritten.clear()
 
     def _best(self, key: Key, stored: Token | None, now: float) -> Token | None:
-        refused = self._refused.get(key)
+        refused = self._refused.get(key, ())
         found = [
             token
             for token in (self._known.get(key), stored)
             if token is not None
             and token.basis == key[1]
-            and token.value != refused
+            and token.value not in refused
             and token.left(now) > LAST
         ]
         return max(found, key=lambda token: token.expires_at, default=None)

@@ -36,16 +36,6 @@ RESERVED_PATTERN = "^(?:{})$".format(
         for word in sorted(RESERVED_IDS)
     )
 )
-NODE_KEYS = (
-    "id",
-    "type",
-    "name",
-    "config",
-    "retry",
-    "timeout",
-    "on_error",
-    "on_unknown",
-)
 
 _IS_TEMPLATE = {"type": "string", "pattern": TEMPLATE_PATTERN}
 _ANNOTATIONS = frozenset({"title", "description", "default", "examples", "$comment"})

@@ -12,10 +12,10 @@ from typing import Any
 
 from jinja2 import nodes
 
-from workflows.expressions import names, operators, paths, source, values
+from workflows.expressions import combining, names, operators, paths, source, values
 from workflows.expressions.calls import filter_call, test_call
-from workflows.expressions.errors import MissingError, RenderError, TemplateError
-from workflows.expressions.evaluation import Evaluation, Evaluator
+from workflows.expressions.errors import RenderError, TemplateError
+from workflows.expressions.evaluation import Evaluator
 from workflows.expressions.secrecy import check_secrets
 from workflows.expressions.tree import is_path, parse_tree
 
@@ -85,13 +85,7 @@ class _Compiler:
 
     def sequence(self, node: nodes.List | nodes.Tuple) -> Evaluator:
         """A list literal; parentheses with commas make a list as well."""
-        items = self.all(node.items)
-
-        def evaluate(evaluation: Evaluation) -> Any:
-            evaluation.spend(len(items))
-            return [item(evaluation) for item in items]
-
-        return evaluate
+        return combining.sequence(self.all(node.items))
 
     def mapping(self, node: nodes.Dict) -> Evaluator:
         """A mapping literal, whose keys are constant strings."""
@@ -102,12 +96,7 @@ class _Compiler:
             ):
                 raise TemplateError("a mapping's keys are strings in quotes")
             pairs.append((pair.key.value, self.expression(pair.value)))
-
-        def evaluate(evaluation: Evaluation) -> Any:
-            evaluation.spend(len(pairs))
-            return {key: value(evaluation) for key, value in pairs}
-
-        return evaluate
+        return combining.mapping(pairs)
 
     def path(self, node: nodes.Name | nodes.Getattr | nodes.Getitem) -> Evaluator:
         """A name, with the keys and indexes behind it."""
@@ -123,7 +112,7 @@ class _Compiler:
         if isinstance(base, nodes.Name):
             name = self._words.get(base.name, base.name)
             if name == "null" and not keys and name not in self._known_names:
-                return _nothing
+                return combining.nothing
             root = names.root_path(name, self._known_names, self._text)
             self._refer([*root, *keys])
             if all(isinstance(key, str | int) for key in keys):
@@ -155,67 +144,40 @@ class _Compiler:
         if cut.step is not None:
             raise TemplateError("a slice has no step: [start:stop]")
         target = self.expression(node.node)
-        start = self.expression(cut.start) if cut.start else _nothing
-        stop = self.expression(cut.stop) if cut.stop else _nothing
-        return lambda evaluation: paths.sliced(
-            evaluation, target(evaluation), start(evaluation), stop(evaluation)
-        )
+        start = self.expression(cut.start) if cut.start else combining.nothing
+        stop = self.expression(cut.stop) if cut.stop else combining.nothing
+        return combining.sliced(target, start, stop)
 
     def arithmetic(self, node: nodes.BinExpr) -> Evaluator:
         """One of + - * / // %."""
-        sign = node.operator
         left, right = self.expression(node.left), self.expression(node.right)
-        return lambda evaluation: operators.arithmetic(
-            evaluation, sign, left(evaluation), right(evaluation)
-        )
+        return combining.arithmetic(node.operator, left, right)
 
     def signed(self, node: nodes.UnaryExpr) -> Evaluator:
         """A number with a sign before it."""
-        operand = self.expression(node.node)
-        change = operators.negated if node.operator == "-" else operators.unchanged
-        return lambda evaluation: change(evaluation, operand(evaluation))
+        return combining.signed(node.operator, self.expression(node.node))
 
     def concatenation(self, node: nodes.Concat) -> Evaluator:
         """Values joined as text by ~."""
-        parts = self.all(node.nodes)
-        return lambda evaluation: operators.joined(
-            evaluation, [part(evaluation) for part in parts]
-        )
+        return combining.joined(self.all(node.nodes))
 
     def both(self, node: nodes.And) -> Evaluator:
-        """The first operand when it is false, else the second."""
-        left, right = self.expression(node.left), self.expression(node.right)
-
-        def evaluate(evaluation: Evaluation) -> Any:
-            value = left(evaluation)
-            return right(evaluation) if values.truth_of(value) else value
-
-        return evaluate
+        """`a and b`."""
+        return combining.both(self.expression(node.left), self.expression(node.right))
 
     def either(self, node: nodes.Or) -> Evaluator:
-        """The first operand when it is true, else the second."""
-        left, right = self.expression(node.left), self.expression(node.right)
-
-        def evaluate(evaluation: Evaluation) -> Any:
-            value = left(evaluation)
-            return value if values.truth_of(value) else right(evaluation)
-
-        return evaluate
+        """`a or b`."""
+        return combining.either(self.expression(node.left), self.expression(node.right))
 
     def negation(self, node: nodes.Not) -> Evaluator:
-        """Whether the operand is false."""
-        operand = self.expression(node.node)
-        return lambda evaluation: not values.truth_of(operand(evaluation))
+        """`not a`."""
+        return combining.negation(self.expression(node.node))
 
     def choice(self, node: nodes.CondExpr) -> Evaluator:
         """`a if test else b`; without else it is none."""
         test, then = self.expression(node.test), self.expression(node.expr1)
-        other = self.expression(node.expr2) if node.expr2 else _nothing
-
-        def evaluate(evaluation: Evaluation) -> Any:
-            return (then if values.truth_of(test(evaluation)) else other)(evaluation)
-
-        return evaluate
+        other = self.expression(node.expr2) if node.expr2 else combining.nothing
+        return combining.choice(test, then, other)
 
     def comparison(self, node: nodes.Compare) -> Evaluator:
         """A comparison, or a chain of them: 0 < x < 10."""
@@ -224,17 +186,7 @@ class _Compiler:
             (operators.COMPARISONS[operand.op], self.expression(operand.expr))
             for operand in node.ops
         ]
-
-        def evaluate(evaluation: Evaluation) -> bool:
-            left = first(evaluation)
-            for compare, operand in rest:
-                right = operand(evaluation)
-                if not compare(evaluation, left, right):
-                    return False
-                left = right
-            return True
-
-        return evaluate
+        return combining.comparison(first, rest)
 
     def filtered(self, node: nodes.Filter) -> Evaluator:
         """A value through a filter; `default` also takes a path that leads nowhere."""
@@ -242,7 +194,7 @@ class _Compiler:
         assert node.node is not None  # noqa: S101 - only filter blocks have none
         operand = self.expression(node.node)
         if node.name in ("default", "d"):
-            operand = _or_missing(operand)
+            operand = combining.or_missing(operand)
         return filter_call(node.name, operand, arguments, named)
 
     def test(self, node: nodes.Test) -> Evaluator:
@@ -250,7 +202,7 @@ class _Compiler:
         arguments, named = self._arguments(node)
         operand = self.expression(node.node)
         if node.name in ("defined", "undefined"):
-            operand = _or_missing(operand)
+            operand = combining.or_missing(operand)
         return test_call(node.name, operand, arguments, named)
 
     def _arguments(
@@ -263,20 +215,6 @@ class _Compiler:
             assert isinstance(word, nodes.Keyword)  # noqa: S101 - Jinja's types say Pair
             named[word.key] = self.expression(word.value)
         return self.all(node.args), named
-
-
-def _nothing(_evaluation: Evaluation) -> None:
-    return None
-
-
-def _or_missing(operand: Evaluator) -> Evaluator:
-    def evaluate(evaluation: Evaluation) -> Any:
-        try:
-            return operand(evaluation)
-        except MissingError:
-            return paths.MISSING
-
-    return evaluate
 
 
 NODES: dict[type[nodes.Node], Callable[[_Compiler, Any], Evaluator]] = {

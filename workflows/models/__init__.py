@@ -2,6 +2,7 @@
 
 from workflows.models.breaker import Breaker
 from workflows.models.connection import Connection
+from workflows.models.n8n_import import N8nImport
 from workflows.models.secret import Secret
 from workflows.models.trigger import Trigger
 from workflows.models.version import WorkflowVersion
@@ -10,6 +11,7 @@ from workflows.models.workflow import Workflow
 __all__ = [
     "Breaker",
     "Connection",
+    "N8nImport",
     "Secret",
     "Trigger",
     "Workflow",

@@ -19,6 +19,7 @@ class Connection(models.Model):
         HEADER = "header", "A header"
         OAUTH2 = "oauth2_client_credentials", "OAuth 2.0 client credentials"
         MTLS = "mtls", "A client certificate"
+        N8N = "n8n", "n8n"
 
     class Status(models.TextChoices):
         ACTIVE = "active"

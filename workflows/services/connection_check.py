@@ -17,11 +17,12 @@ from automate.lib.database import write_transaction
 from automate.lib.encryption import is_readable
 from automate.lib.net import Client, Policy
 from automate.lib.redaction import Redactor
-from workflows.actions.base import ConnectionData, Context, RunInfo, get
+from workflows.actions.base import Context, RunInfo, get
 from workflows.actions.outcomes import AttemptRecord, Done, Fail, Outcome, Retry
 from workflows.connections import SignInFailed, kind_of
 from workflows.models import Connection
 from workflows.services import noted
+from workflows.services.connection_data import data_of
 
 TIMEOUT = 10.0
 REFUSED = frozenset({401, 403, 407})
@@ -33,25 +34,6 @@ class Check:
 
     ok: bool
     message: str
-
-
-def data_of(row: Connection) -> ConnectionData:
-    """A connection as an action sees it, credentials in the clear, without its rate.
-
-    Raises TypeError for what was stored past the forms.
-    """
-    return ConnectionData(
-        id=row.pk,
-        name=row.name,
-        kind=row.kind,
-        base_url=row.base_url,
-        allowed_hosts=frozenset(row.allowed_hosts),
-        credentials=row.credentials,
-        options=row.options,
-        authorities=row.authorities,
-        proxy=row.proxy,
-        token=row.token if isinstance(row.token, dict) else None,
-    )
 
 
 def check_connection(row: Connection, *, by: User | ApiKey | None) -> Check:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -30,10 +30,14 @@ def usable_by(team: Team | None) -> Q:
     return Q(team=None) if team is None else Q(team=team) | Q(team=None)
 
 
-def missing_names(definition: Mapping[str, Any], team: Team | None) -> list[Problem]:
+def missing_names(
+    definition: Mapping[str, Any],
+    team: Team | None,
+    new_secrets: Collection[str] = (),
+) -> list[Problem]:
     """Names of secrets and connections that this team does not have.
 
-    What another team has is told like what nobody has.
+    What another team has is told like what nobody has. `new_secrets` would be made.
     """
     problems = []
     for model, noun, used in (
@@ -43,6 +47,7 @@ def missing_names(definition: Mapping[str, Any], team: Team | None) -> list[Prob
         names = {name for _, name in used}
         rows = model._default_manager.filter(usable_by(team), name__in=names)
         known = set(rows.values_list("name", flat=True))
+        known |= set(new_secrets) if model is Secret else set()
         problems += [
             Problem(where, f'there is no {noun} "{name}" for this workflow; create it')
             for where, name in used

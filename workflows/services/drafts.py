@@ -15,7 +15,7 @@ from automate.accounts.models import ApiKey, Team, User
 from workflows.definition import Problem, digest
 from workflows.definition.problems import in_order
 from workflows.models import Trigger, Workflow, WorkflowVersion
-from workflows.services import credentials, publishing, triggers
+from workflows.services import credentials, matching, publishing, triggers
 from workflows.services.documents import Document, parse_document
 from workflows.services.errors import DocumentError
 from workflows.services.transactions import lock, unit_of_work
@@ -48,18 +48,20 @@ def create_workflow(
     by: Actor,
     team: Team | None = None,
     publish: bool = True,
+    owner: User | None = None,
 ) -> SaveResult:
     """A new workflow; published and active unless its status is `draft`.
 
-    Without a name or slug it gets one from the other, or from the definition.
+    Without a name or slug it gets one from the other, or from the definition. Its
+    `owner` is who makes it unless somebody else is named.
     Raises DocumentError; a document that is only a draft may have problems.
     """
-    wanted = _parsed(document)
+    wanted = parsed(document)
     publishes = publish and wanted.meta.status != Workflow.Status.DRAFT
     with unit_of_work():
-        workflow = _create(wanted, by, team or _team(wanted, by))
-        saved = _save(workflow, wanted, by)
-        result = _publish_as_said(saved, wanted, by) if publishes else saved
+        workflow = _create(wanted, by, team or _team(wanted, by), owner)
+        saved = store(workflow, wanted, by)
+        result = publish_as_said(saved, wanted, by) if publishes else saved
     return replace(result, is_new=True)
 
 
@@ -75,9 +77,9 @@ def save_draft(
     The slug, the team and the status stay. A trigger's secret takes effect at once.
     Raises DocumentError for what no draft could hold, and EditConflict.
     """
-    wanted = _parsed(document)
+    wanted = parsed(document)
     with unit_of_work():
-        result = _save(lock(workflow, expected_edit_count), wanted, by)
+        result = store(lock(workflow, expected_edit_count), wanted, by)
     workflow.refresh_from_db()
     return replace(result, workflow=workflow)
 
@@ -88,13 +90,17 @@ def save_document(
     by: Actor,
     publish: bool,
     default_name: str = "",
+    owner: User | None = None,
+    team: Team | None = None,
 ) -> SaveResult:
     """Create the workflow of the document's slug, or change it: what an import does.
+
+    `owner` and `team` are a new workflow's; the owner also of one that nobody owns.
 
     With `publish` its status becomes the workflow's. Only a document whose status is
     `draft` may have problems; names that are missing are told, until it is published.
     """
-    wanted = _named(_parsed(document), default_name)
+    wanted = _named(parsed(document), default_name)
     only_draft = wanted.meta.status == Workflow.Status.DRAFT
     if wanted.problems and not only_draft:
         raise DocumentError(wanted.problems)
@@ -102,11 +108,17 @@ def save_document(
     with unit_of_work():
         known = Workflow.objects.filter(slug=slug).first() if slug else None
         if known is None:
-            return create_workflow(wanted, by=by, publish=publish)
-        saved = _save(lock(known), wanted, by)
+            return create_workflow(
+                wanted, by=by, team=team, publish=publish, owner=owner
+            )
+        known = lock(known)
+        if known.owner_id is None and owner is not None:
+            known.owner = owner
+            known.save(update_fields=("owner",))
+        saved = store(known, wanted, by)
         if not publish or only_draft:
             return saved
-        return _publish_as_said(saved, wanted, by)
+        return publish_as_said(saved, wanted, by)
 
 
 def _named(document: Document, name: str) -> Document:
@@ -119,13 +131,15 @@ def _named(document: Document, name: str) -> Document:
     return replace(document, meta=replace(meta, fields=fields, slug=slug))
 
 
-def _parsed(document: Document | Mapping[str, Any]) -> Document:
+def parsed(document: Document | Mapping[str, Any]) -> Document:
     if isinstance(document, Document):
         return document
     return parse_document(document, allow_problems=True)
 
 
-def _create(document: Document, by: Actor, team: Team | None) -> Workflow:
+def _create(
+    document: Document, by: Actor, team: Team | None, owner: User | None
+) -> Workflow:
     meta = document.meta
     slug = meta.slug or _free_slug(document)
     if Workflow.objects.filter(slug=slug).exists():
@@ -133,7 +147,7 @@ def _create(document: Document, by: Actor, team: Team | None) -> Workflow:
     workflow = Workflow(
         slug=slug,
         name=meta.name or meta.slug or UNTITLED,
-        owner=by.user if isinstance(by, ApiKey) else by,
+        owner=owner or (by.user if isinstance(by, ApiKey) else by),
         team=team,
     )
     try:
@@ -173,8 +187,11 @@ def _team(document: Document, by: Actor) -> Team | None:
     return team
 
 
-def _save(workflow: Workflow, document: Document, by: Actor) -> SaveResult:
-    """Store everything but what publishing changes; `workflow` is locked or new."""
+def store(workflow: Workflow, document: Document, by: Actor) -> SaveResult:
+    """Store everything but what publishing changes; `workflow` is locked or new.
+
+    In the caller's transaction, as `publish_as_said`.
+    """
     settled, messages, problems = credentials.settle(document, workflow.team, by)
     wanted = {**document.meta.fields, "definition": settled.draft()}
     changed = [
@@ -192,11 +209,11 @@ def _save(workflow: Workflow, document: Document, by: Actor) -> SaveResult:
         warnings=document.warnings,
         messages=tuple(messages),
         problems=tuple(in_order([*document.problems, *problems])),
-        triggers=triggers.rows_of(workflow),
+        triggers=matching.rows_of(workflow),
     )
 
 
-def _publish_as_said(saved: SaveResult, document: Document, by: Actor) -> SaveResult:
+def publish_as_said(saved: SaveResult, document: Document, by: Actor) -> SaveResult:
     """Publish a draft just saved, and make the workflow's status what it says."""
     if saved.problems:
         raise DocumentError(saved.problems)
@@ -205,13 +222,8 @@ def _publish_as_said(saved: SaveResult, document: Document, by: Actor) -> SaveRe
     if workflow.status == status == Workflow.Status.ARCHIVED:
         return saved
     done = publishing.publish_in_full(workflow, by=by, note=document.meta.note)
-    moves = {
-        "active": publishing.activate,
-        "inactive": publishing.deactivate,
-        "archived": publishing.archive,
-    }
-    if status in moves:
-        moves[status](workflow, by)
+    if status and status != Workflow.Status.DRAFT:
+        publishing.switch(workflow, status, by)
     # Publishing reads the stored draft: it says the same again, at the draft's places.
     said = {warning.message for warning in saved.warnings}
     more = [warning for warning in done.warnings if warning.message not in said]

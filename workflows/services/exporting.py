@@ -9,7 +9,7 @@ from workflows.definition import extract_literals
 from workflows.definition.bodies import body_of, own_config
 from workflows.models import Trigger, Workflow
 from workflows.services.documents import Document, parse_document
-from workflows.services.triggers import governed, rows_of
+from workflows.services.matching import governed, rows_of
 
 LIMITS = {"max_concurrent_runs": None, "run_timeout": 86_400, "retention_days": None}
 

@@ -31,6 +31,8 @@ def _step(path: str, node: Mapping[str, Any], level: Level) -> Iterator[Problem]
                     "it has no second attempt and no time-out"
                 )
                 yield Problem(place(path, name), text)
+    if action.kind == "placeholder" and node["config"].get("was"):
+        yield Problem(path, "is a placeholder: a run that reaches it does nothing here")
     if action.answers and level.loops:
         text = (
             f'answers nobody inside the loop "{level.loops[-1]}": the sender waits for '

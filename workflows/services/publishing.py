@@ -20,6 +20,7 @@ from workflows.services.documents import Document, parse_document
 from workflows.services.errors import DocumentError, StateRefused
 from workflows.services.long_waits import long_waits
 from workflows.services.no_effect import no_effect
+from workflows.services.out_of_reach import out_of_reach
 from workflows.services.transactions import lock, unit_of_work
 
 Actor = User | ApiKey | None
@@ -127,7 +128,8 @@ def warnings_of(
     waits = long_waits(document.definition, workflow.run_timeout)
     calls = refused_calls(workflow, document.definition)
     idle = no_effect(document.definition)
-    found = [*document.warnings, *synced.warnings, *waits, *calls, *idle]
+    far = out_of_reach(workflow, document.definition)
+    found = [*document.warnings, *synced.warnings, *waits, *calls, *idle, *far]
     return tuple(dict.fromkeys(found))
 
 
@@ -166,9 +168,21 @@ def deactivate(workflow: Workflow, by: Actor) -> bool:
     return _move(workflow, Workflow.Status.INACTIVE, by)
 
 
-def archive(workflow: Workflow, by: Actor) -> bool:
-    """Any state -> archived: nothing starts it any more, its history stays."""
-    return _move(workflow, Workflow.Status.ARCHIVED, by)
+def archive(
+    workflow: Workflow, by: Actor, *, expected_edit_count: int | None = None
+) -> bool:
+    """Any state -> archived: nothing starts it any more, its history stays.
+
+    Raises EditConflict.
+    """
+    with unit_of_work():
+        lock(workflow, expected_edit_count)
+        return _move(workflow, Workflow.Status.ARCHIVED, by)
+
+
+def switch(workflow: Workflow, status: str, by: Actor) -> bool:
+    """Activate, deactivate or archive, by the status that is wanted."""
+    return _move(workflow, Workflow.Status(status), by)
 
 
 _ALLOWED = {

@@ -10,7 +10,7 @@ from django.db import IntegrityError, transaction
 from automate.accounts.audit import record
 from workflows.definition import Problem
 from workflows.models import Workflow, WorkflowVersion
-from workflows.services import credentials, scheduling, triggers
+from workflows.services import credentials, matching, scheduling, triggers
 from workflows.services.documents import Document, TriggerSpec, parse_document
 from workflows.services.errors import DocumentError, StateRefused
 from workflows.services.publishing import Actor, Publication, warnings_of
@@ -61,7 +61,7 @@ def _roll_back(
         raise DocumentError(problems)
     ids = [node["id"] for node in document.definition["nodes"]]
     if version.triggers is None:
-        rows = triggers.rows_of(workflow)
+        rows = matching.rows_of(workflow)
         synced = triggers.Synced(rows, warnings=triggers.warnings_about(rows, ids))
     else:
         synced = triggers.sync(workflow, document, by, ids)
@@ -120,12 +120,12 @@ def _switches(
     One that the current draft does not describe is off because no document had it:
     that is nobody's wish.
     """
-    rows = triggers.rows_of(workflow)
+    rows = matching.rows_of(workflow)
     described = set()
     if current is not None:
-        claimed, _ = triggers.match(current.triggers, triggers.governed(current, rows))
+        claimed, _ = matching.match(current.triggers, matching.governed(current, rows))
         described = {row.pk for row in claimed if row is not None}
-    found, _ = triggers.match(wanted.triggers, triggers.governed(wanted, rows))
+    found, _ = matching.match(wanted.triggers, matching.governed(wanted, rows))
     return [
         replace(spec, is_active=False)
         if row is not None and row.pk in described and not row.is_active

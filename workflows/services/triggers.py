@@ -1,11 +1,10 @@
-"""Trigger rows: made and changed at publish, switched and rotated by people."""
+"""Trigger rows: made and changed at publish, switched by people."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from typing import Any
 from uuid import UUID
 
 from django.conf import settings
@@ -20,13 +19,14 @@ from workflows.definition.problems import place
 from workflows.models import Trigger, Workflow
 from workflows.services import scheduling
 from workflows.services.documents import Document, TriggerSpec, parse_document
-from workflows.services.errors import DocumentError, StateRefused
+from workflows.services.errors import DocumentError
+from workflows.services.matching import governed, match, rows_of
+from workflows.services.signing_secrets import set_secret
 from workflows.services.transactions import lock, unit_of_work
 from workflows.triggers.base import all_kinds
 
 WEBHOOKS = "/v1/webhooks/"
 ALIAS = "webhook/"  # a path's beginning that an address may leave out
-KEEP_PREVIOUS = timedelta(hours=24)
 Actor = User | ApiKey | None
 
 
@@ -47,46 +47,6 @@ def trigger_url(trigger: Trigger) -> str:
     return f"{settings.PUBLIC_URL}{WEBHOOKS}{trigger.path or trigger.key}"
 
 
-def match(
-    specs: Sequence[TriggerSpec], rows: Sequence[Trigger]
-) -> tuple[list[Trigger | None], list[Trigger]]:
-    """The row of each spec (None: a new one), and the rows that no spec claims.
-
-    By node id, then by path, then by kind and position. Rows are in order of making.
-    """
-    found: list[Trigger | None] = [None] * len(specs)
-    left = list(rows)
-
-    def claim(same: Any) -> None:
-        for position, spec in enumerate(specs):
-            if found[position] is None:
-                claimed = next((row for row in left if same(spec, row)), None)
-                if claimed is not None:
-                    found[position] = claimed
-                    left.remove(claimed)
-
-    claim(lambda s, r: s.node_id and (s.kind, s.node_id) == (r.kind, r.node_id))
-    claim(lambda s, r: s.path and (s.kind, s.path) == (r.kind, r.path))
-    claim(lambda s, r: s.kind == r.kind)
-    return found, left
-
-
-def governed(document: Document, rows: Sequence[Trigger]) -> list[Trigger]:
-    """The rows that follow this document: the others were made by hand.
-
-    Those with a node id always do. Those without do when the document has triggers
-    without one, or says that there are none.
-    """
-    listed = any(not spec.node_id for spec in document.triggers)
-    all_of_them = document.names_triggers and (listed or not document.triggers)
-    return [row for row in rows if row.node_id or all_of_them]
-
-
-def rows_of(workflow: Workflow) -> list[Trigger]:
-    """All triggers of a workflow in the order in which they were made."""
-    return list(Trigger.objects.filter(workflow=workflow).order_by("id"))
-
-
 def sync(
     workflow: Workflow, document: Document, by: Actor, ids: Collection[str]
 ) -> Synced:
@@ -97,7 +57,7 @@ def sync(
     rows = rows_of(workflow)
     mine = governed(document, rows)
     found, removed = match(document.triggers, mine)
-    _refuse_taken_paths(document, mine)
+    refuse_taken_paths(document.triggers, mine)
     for row in removed:
         _remove(row, by)
     # Two rows may trade paths: free all that change before any is taken.
@@ -129,7 +89,7 @@ def hold_secrets(workflow: Workflow, document: Document, by: Actor) -> None:
     for spec, claimed in zip(document.triggers, found, strict=True):
         row = claimed or _inactive(workflow, spec, by)
         if spec.secret and row.secret != spec.secret:
-            _set_secret(row, spec.secret, KEEP_PREVIOUS)
+            set_secret(row, spec.secret)
             record("trigger.set_secret", row, by=by)
 
 
@@ -161,52 +121,6 @@ def set_trigger_active(trigger: Trigger, *, active: bool, by: Actor) -> bool:
     return changed == 1
 
 
-def rotate_trigger_secret(
-    trigger: Trigger,
-    by: Actor,
-    keep_previous: timedelta = KEEP_PREVIOUS,
-    secret: str | None = None,
-) -> str:
-    """A new signing secret, given or generated; the old one serves `keep_previous` on.
-
-    Returns it: it cannot be read again. Raises StateRefused when the trigger's scheme
-    has no secret, or when the given one does not fit it.
-    """
-    with unit_of_work():
-        row = Trigger.objects.select_for_update(no_key=True).get(pk=trigger.pk)
-        kind = all_kinds().get(row.kind)
-        if kind is None or not kind.needs_secret(row.config):
-            raise StateRefused("This trigger's scheme has no secret to rotate.")
-        try:
-            new = kind.new_secret(row.config) if secret is None else secret
-        except LookupError as error:
-            raise StateRefused(str(error.args[0])) from None
-        problem = kind.check_secret(row.config, new)
-        if problem:
-            raise StateRefused(f"The secret {problem}.")
-        _set_secret(row, new, keep_previous)
-        record("trigger.rotate_secret", row, by=by)
-    trigger.refresh_from_db()
-    return new
-
-
-def end_previous_secret(trigger: Trigger, by: Actor) -> bool:
-    """Let only the current secret count from now on. False: there was no other."""
-    with unit_of_work():
-        changed = Trigger.objects.filter(
-            pk=trigger.pk, previous_secret_expires_at__isnull=False
-        ).update(
-            previous_secret=None,
-            previous_secret_expires_at=None,
-            previous_secret_used_at=None,
-            updated_at=timezone.now(),
-        )
-        if changed:
-            record("trigger.end_previous_secret", trigger, by=by)
-    trigger.refresh_from_db()
-    return changed == 1
-
-
 def _remember_switch(workflow: Workflow, trigger: Trigger, *, active: bool) -> None:
     """Say it in the draft too, where the draft describes this trigger."""
     try:
@@ -225,15 +139,15 @@ def _remember_switch(workflow: Workflow, trigger: Trigger, *, active: bool) -> N
         workflow.save(update_fields=("definition", "edit_count", "updated_at"))
 
 
-def _refuse_taken_paths(document: Document, mine: Sequence[Trigger]) -> None:
-    """Raises DocumentError for paths that lead to another trigger already.
+def refuse_taken_paths(specs: Sequence[TriggerSpec], mine: Sequence[Trigger]) -> None:
+    """Raises DocumentError for paths that lead to another trigger than `mine` already.
 
     `webhook/abc` and `abc` are one address: `/webhook/abc`.
     """
     others = Trigger.objects.exclude(pk__in=[row.pk for row in mine])
     problems = []
     seen: set[str] = set()
-    for spec in document.triggers:
+    for spec in specs:
         if not spec.path:
             continue
         bare = spec.path.removeprefix(ALIAS)
@@ -245,10 +159,25 @@ def _refuse_taken_paths(document: Document, mine: Sequence[Trigger]) -> None:
         else:
             seen.add(bare)
             continue
-        path = place(spec.place, "config", "path")
+        path = place(spec.place, "config", "path") if spec.place else "path"
         problems.append(Problem(path, f'"{spec.path}" {reason}'))
     if problems:
         raise DocumentError(problems)
+
+
+def make(
+    workflow: Workflow, spec: TriggerSpec, by: Actor
+) -> tuple[Trigger, str | None]:
+    """A new row, and the secret that was made for it, if one was.
+
+    Raises DocumentError where its scheme wants a secret that only the provider makes.
+    """
+    row = _follow(workflow, spec, None, by)
+    result = Synced()
+    _ensure_secret(row, result, by)
+    if result.warnings:
+        raise DocumentError([Problem("secret", result.warnings[0].message)])
+    return row, result.new_secrets.get(row.pk)
 
 
 def _remove(row: Trigger, by: Actor) -> None:
@@ -280,20 +209,9 @@ def _follow(
         action = "trigger.change" if known else "trigger.create"
         record(action, row, by=by, changes=wanted if known is None else changes)
     if spec.secret and row.secret != spec.secret:
-        _set_secret(row, spec.secret, KEEP_PREVIOUS)
+        set_secret(row, spec.secret)
         record("trigger.set_secret", row, by=by)
     return row
-
-
-def _set_secret(row: Trigger, secret: str, keep_previous: timedelta) -> None:
-    if row.secret and keep_previous > timedelta(0):
-        row.previous_secret = row.secret
-        row.previous_secret_expires_at = timezone.now() + keep_previous
-    else:
-        row.previous_secret = row.previous_secret_expires_at = None
-    row.secret, row.secret_set_at = secret, timezone.now()
-    row.secret_used_at = row.previous_secret_used_at = None
-    row.save()
 
 
 def _ensure_secret(row: Trigger, result: Synced, by: Actor) -> None:
@@ -310,7 +228,7 @@ def _ensure_secret(row: Trigger, result: Synced, by: Actor) -> None:
         text = f"{row} has no secret that fits; nobody gets in. {error.args[0]}"
         result.warnings.append(Problem("triggers", text))
         return
-    _set_secret(row, secret, timedelta(0))
+    set_secret(row, secret, timedelta(0))
     result.new_secrets[row.pk] = secret
     record("trigger.generate_secret", row, by=by)
 

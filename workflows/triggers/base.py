@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any, ClassVar, Literal, TypeVar
@@ -57,6 +58,10 @@ class TriggerKind:
     def needs_secret(self, config: Mapping[str, Any]) -> bool:  # noqa: ARG002 - a hook
         """Whether a trigger with this config proves its sender by a secret."""
         return False
+
+    def about_unknown(self, config: Mapping[str, Any], key: str) -> str:  # noqa: ARG002 - a hook
+        """What to say of a key that is not in the schema; "": that it is unknown."""
+        return ""
 
     def new_secret(self, config: Mapping[str, Any]) -> str:  # noqa: ARG002 - a hook
         """A random signing secret; raises LookupError where none can be made here.
@@ -132,8 +137,12 @@ def problems_of(
 ) -> list[Problem]:
     """All that is wrong with a stored config, places below `path`."""
     validator = Draft202012Validator(dict(kind.config_schema))
+    hints: dict[str, str] = {}
+    if isinstance(config, Mapping):
+        unknown = config.keys() - kind.config_schema.get("properties", {}).keys()
+        hints = {place(path, key): kind.about_unknown(config, key) for key in unknown}
     found = [
-        problem
+        replace(problem, message=hints.get(problem.path) or problem.message)
         for error in validator.iter_errors(config)
         for problem in explain(error, path)
     ]

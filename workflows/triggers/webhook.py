@@ -31,117 +31,16 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from automate.lib.durations import parse_duration
-from automate.lib.rates import RATE_PATTERN
 from workflows.definition.steps import NO_SCHEME
 from workflows.expressions import Template, TemplateError, parse, parse_condition
 from workflows.triggers import written
 from workflows.triggers.base import TriggerKind, register
-from workflows.triggers.schemes import HEADER_NAME, SCHEMES, Scheme, named, scheme_of
+from workflows.triggers.schemes import SCHEMES, Scheme, named, scheme_of
+from workflows.triggers.webhook_schema import CONFIG_SCHEMA
 
-MAX_BODY = 25 * 1024 * 1024
-METHODS = ("DELETE", "GET", "PATCH", "POST", "PUT")
-IDEMPOTENCY = ("body", "delivery", "header", "none", "template")
 DEFAULT_WINDOW = 300
 DEFAULT_WAIT = 10.0  # seconds
-LONGEST_WAIT = 30
-PATH = r"^[A-Za-z0-9._~-]+(/[A-Za-z0-9._~-]+)*$(?!\n)"
 ROOTS = frozenset({"trigger", "variables"})
-
-_TEXT = {"type": "string", "minLength": 1, "maxLength": 200}
-_HEADER = {
-    "type": "string",
-    "pattern": HEADER_NAME,
-    "maxLength": 100,
-    "x-message": "must be the name of an HTTP header",
-}
-_TEMPLATE = {"type": "string", "minLength": 1, "maxLength": 4096}
-
-_IDEMPOTENCY = {
-    "title": "Idempotency",
-    "type": "object",
-    "additionalProperties": False,
-    "required": ["by"],
-    "properties": {
-        "by": {"title": "By", "enum": list(IDEMPOTENCY)},
-        "header": {**_HEADER, "title": "Header"},
-        "template": {**_TEMPLATE, "title": "Template"},
-        "window": {
-            "title": "Window in seconds",
-            "type": "integer",
-            "minimum": 1,
-            "maximum": 30 * 86_400,
-        },
-    },
-}
-
-
-def _with_options(scheme: Scheme) -> dict[str, Any]:
-    return {"title": f"Options of {scheme.label}", **scheme.options_schema}
-
-
-CONFIG_SCHEMA: dict[str, Any] = {
-    "type": "object",
-    "additionalProperties": False,
-    "properties": {
-        "scheme": {"title": "Signature scheme", "enum": list(SCHEMES)},
-        "path": {
-            "title": "Path",
-            "type": "string",
-            "maxLength": 200,
-            "pattern": PATH,
-            "x-message": "must be letters, digits, . _ ~ and -, with single / between",
-        },
-        "methods": {
-            "title": "Methods",
-            "type": "array",
-            "minItems": 1,
-            "uniqueItems": True,
-            "items": {"enum": list(METHODS)},
-        },
-        "events": {
-            "title": "Events",
-            "type": "array",
-            "minItems": 1,
-            "maxItems": 100,
-            "items": _TEXT,
-        },
-        "required_headers": {
-            "title": "Required headers",
-            "type": "array",
-            "maxItems": 50,
-            "items": _HEADER,
-        },
-        "idempotency": _IDEMPOTENCY,
-        "condition": {**_TEMPLATE, "title": "Condition"},
-        "max_body": {
-            "title": "Largest body in bytes",
-            "type": "integer",
-            "minimum": 1,
-            "maximum": MAX_BODY,
-        },
-        "response_mode": {
-            "title": "Answer",
-            "enum": ["accept", "wait"],
-        },
-        "response_timeout": {
-            "title": "Wait for the answer at most, in seconds",
-            "type": "number",
-            "exclusiveMinimum": 0,
-            "maximum": LONGEST_WAIT,
-        },
-        "rate_limit": {
-            "title": "Rate limit",
-            "type": "string",
-            "pattern": RATE_PATTERN,
-            "x-message": "must be a number and a unit of time: 10/s, 100/m or 1000/h",
-        },
-        **{
-            scheme.name: _with_options(scheme)
-            for scheme in SCHEMES.values()
-            if scheme.defaults
-        },
-    },
-}
 
 
 @register
@@ -196,6 +95,21 @@ class Webhook(TriggerKind):
         if idempotency:
             yield from _check_idempotency(idempotency)
 
+    def about_unknown(self, config: Mapping[str, Any], key: str) -> str:
+        """Whose option it is, or where the options of the chosen scheme stand."""
+        owners = [
+            scheme.name
+            for scheme in SCHEMES.values()
+            if key in scheme.options_schema.get("properties", {})
+        ]
+        name = config.get("scheme")
+        chosen = SCHEMES.get(name) if isinstance(name, str) else None
+        if chosen is None or not owners:
+            return ""
+        if chosen.name in owners:
+            return f'options stand beside "scheme" or under "{chosen.name}", each once'
+        return f'is an option of {", ".join(owners)}; "scheme" here is "{chosen.name}"'
+
     def warnings(self, config: Mapping[str, Any]) -> Iterable[str]:
         if scheme_of(config).name == "none":
             yield NO_SCHEME
@@ -223,10 +137,15 @@ def longest_wait(config: Mapping[str, Any]) -> float:
 
 
 def _options_in_place(config: dict[str, Any]) -> dict[str, Any]:
-    scheme = SCHEMES.get(config["scheme"]) if _is_name(config["scheme"]) else None
-    names = scheme.options_schema.get("properties", {}) if scheme else {}
-    flat = [name for name in names if name in config]
-    if scheme is None or not flat:
+    name = config["scheme"]
+    scheme = SCHEMES.get(name) if isinstance(name, str) else None
+    if scheme is None:
+        return config
+    options = scheme.options_schema.get("properties", {})
+    flat = [
+        key for key in options if key in config and not _is_block(scheme, config, key)
+    ]
+    if not flat:
         return config
     nested = config.get(scheme.name, {})
     # What is given in both places stays where it is, for the schema to refuse.
@@ -235,8 +154,13 @@ def _options_in_place(config: dict[str, Any]) -> dict[str, Any]:
     return config
 
 
-def _is_name(value: object) -> bool:
-    return isinstance(value, str)
+def _is_block(scheme: Scheme, config: Mapping[str, Any], key: str) -> bool:
+    """Whether all options are meant, under another name of the scheme.
+
+    `header` is an option, and another name of `token`: left there for the schema to
+    refuse, because options stand under the scheme's own name.
+    """
+    return key in scheme.aliases and isinstance(config[key], dict)
 
 
 def _idempotency(value: Any) -> Any:

@@ -9,37 +9,17 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.html import format_html
 
-from automate.accounts import audit
+from automate.accounts import keys
 from automate.accounts.admin.base import AuditedAdmin
 from automate.accounts.admin.html import code, pill, when
 from automate.accounts.models import ApiKey, Scope, User
-from automate.accounts.visibility import governed_people
-
-# A key does no more than its maker may do; `admin` is for superusers to give.
-NEEDED = {
-    Scope.WORKFLOWS_READ: "workflows.view_workflow",
-    Scope.WORKFLOWS_WRITE: "workflows.change_workflow",
-    Scope.RUNS_READ: "runs.view_run",
-    Scope.RUNS_EXECUTE: "runs.add_run",
-    Scope.RUNS_REDRIVE: "runs.redrive_run",
-    Scope.PAYLOADS_READ: "runs.read_payloads",
-    Scope.SECRETS_WRITE: "workflows.change_secret",
-    Scope.METRICS_READ: "runs.view_worker",
-}
-
-
-def scopes_of(user: Any) -> list[tuple[str, str]]:
-    """The scopes that this person may give to a key."""
-    return [
-        (scope.value, scope.value)
-        for scope in Scope
-        if user.is_superuser or (scope in NEEDED and user.has_perm(NEEDED[scope]))
-    ]
+from automate.accounts.scopes import scopes_of
+from automate.accounts.visibility import seen_keys
 
 
 class ApiKeyForm(forms.ModelForm):  # type: ignore[type-arg]
@@ -77,12 +57,7 @@ class ApiKeyAdmin(AuditedAdmin):
         user = request.user
         if not isinstance(user, User):
             return rows.none()
-        if user.is_superuser:
-            return rows
-        if not user.has_perm("accounts.change_user"):
-            return rows.filter(user=user)
-        theirs = User.objects.filter(governed_people(user))
-        return rows.filter(Q(user=user) | Q(user__in=theirs))
+        return rows.filter(seen_keys(user))
 
     def get_form(
         self,
@@ -99,7 +74,7 @@ class ApiKeyAdmin(AuditedAdmin):
         elif "scopes" in form.base_fields:
             # A copy: the declared field is everybody's.
             scopes = copy.deepcopy(form.base_fields["scopes"])
-            scopes.choices = scopes_of(request.user)
+            scopes.choices = [(one.value, one.value) for one in scopes_of(request.user)]
             form.base_fields["scopes"] = scopes
         return form
 
@@ -162,13 +137,9 @@ class ApiKeyAdmin(AuditedAdmin):
     @admin.action(description="Revoke the selected keys", permissions=["revoke"])
     def revoke(self, request: HttpRequest, queryset: QuerySet[ApiKey]) -> None:
         """End the keys at once; those revoked before keep their date."""
-        count = 0
         by: Any = request.user
-        for key in queryset.filter(revoked_at=None)[:500]:
-            rows = ApiKey.objects.filter(pk=key.pk, revoked_at=None)
-            if rows.update(revoked_at=timezone.now()):
-                audit.record("apikey.revoke", key, by=by)
-                count += 1
+        found = queryset.filter(revoked_at=None)[:500]
+        count = sum(keys.revoke(key, by=by) for key in found)
         self.message_user(request, f"{count} key(s) revoked.", messages.SUCCESS)
 
     used = when("last_used_at", "last used", sortable=True)

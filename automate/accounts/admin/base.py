@@ -9,9 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.contrib import admin
-from django.contrib.admin.widgets import RelatedFieldWidgetWrapper
+from django.contrib.admin.widgets import (
+    AdminSplitDateTime,
+    RelatedFieldWidgetWrapper,
+)
 from django.db.models import ForeignKey, Model, QuerySet, TextField
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.utils.text import capfirst
 
 from automate.accounts import audit
 from automate.accounts.admin.html import list_of, pretty
@@ -55,15 +59,34 @@ class BaseAdmin(_ModelAdmin):
     def formfield_for_dbfield(
         self, db_field: Any, request: HttpRequest, **kwargs: Any
     ) -> Any:
-        """Short boxes for texts, and no buttons beside a choice of related objects."""
-        field = super().formfield_for_dbfield(db_field, request, **kwargs)
+        """Short boxes for texts, and no buttons beside a choice of related objects.
+
+        The two boxes of a moment are named: Django's words before them are no labels.
+        """
+        field: Any = super().formfield_for_dbfield(db_field, request, **kwargs)
         widget = getattr(field, "widget", None)
         if isinstance(widget, RelatedFieldWidgetWrapper):
             widget.can_add_related = widget.can_change_related = False
             widget.can_delete_related = widget.can_view_related = False
         if isinstance(db_field, TextField) and widget is not None:
             widget.attrs["rows"] = 3
+        if isinstance(widget, AdminSplitDateTime):
+            for box, part in zip(widget.widgets, ("date", "time"), strict=True):
+                box.attrs["aria-label"] = f"{capfirst(field.label)}: {part}"
         return field
+
+    def render_change_form(
+        self,
+        request: HttpRequest,
+        context: dict[str, Any],
+        *args: Any,
+        **kwargs: Any,
+    ) -> HttpResponse:
+        """A page that this person may only read is called after what it shows."""
+        row = kwargs.get("obj")
+        if row is not None and not self.has_change_permission(request, row):
+            context["title"] = capfirst(self.opts.verbose_name)
+        return super().render_change_form(request, context, *args, **kwargs)
 
     def history_view(
         self,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
@@ -12,11 +13,13 @@ from django.contrib import admin
 from django.db.models import Model
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from automate.lib.encryption import Unreadable
 
+# Each with the sign behind which an address may be broken.
+_PARTS = re.compile(r"(?:[^/?&=]*[/?&=]+|[^/?&=]+)")
 NOTHING = "–"  # noqa: RUF001 - the dash that stands for "nothing here"
 
 
@@ -65,6 +68,13 @@ def pill(status: str, text: str = "") -> SafeString:
 def code(value: object) -> SafeString | str:
     """A short piece of monospaced text; a dash when it is empty."""
     return format_html("<code>{}</code>", value) if value not in ("", None) else NOTHING
+
+
+def breakable(address: object) -> SafeString:
+    """An address that a narrow screen breaks behind its signs, not within its words."""
+    return format_html_join(
+        SafeString("<wbr>"), "{}", ((part,) for part in _PARTS.findall(str(address)))
+    )
 
 
 def block(text: str) -> SafeString | str:

@@ -14,6 +14,7 @@ MAIN: Mapping[str, str] = MappingProxyType(
         "Workflow": "Workflows",
         "Trigger": "Triggers",
         "Run": "Runs",
+        "WaitToken": "Decisions",
         "DeliveryAttempt": "Requests",
         "Campaign": "Campaigns",
         "InboundEvent": "Turned away",
@@ -24,9 +25,7 @@ MAIN: Mapping[str, str] = MappingProxyType(
         "AuditEntry": "Audit",
     }
 )
-OTHERS: Mapping[str, str] = MappingProxyType(
-    {"WaitToken": "Waiting for a decision", "CampaignRun": "Runs of campaigns"}
-)
+OTHERS: Mapping[str, str] = MappingProxyType({"CampaignRun": "Runs of campaigns"})
 
 
 def list_name(meta: Any) -> str:

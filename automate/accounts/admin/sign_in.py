@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from axes.handlers.proxy import AxesProxyHandler
+from django.conf import settings
 from django.contrib import admin
 from django.contrib.admin.forms import AdminAuthenticationForm
 from django.contrib.auth import login as sign_in
@@ -21,6 +22,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_protect
 from django.views.decorators.debug import sensitive_post_parameters
 
+from automate.accounts.admin.oidc import OidcPages
 from automate.accounts.admin.second_factor import SecondFactorPages
 from automate.accounts.models import User
 from automate.accounts.sign_in import second_factor
@@ -46,7 +48,7 @@ class FirstStep(LoginView):
         return redirect(f"{reverse('admin:second_step')}?{query}")
 
 
-class SignInSite(SecondFactorPages, admin.AdminSite):
+class SignInSite(SecondFactorPages, OidcPages, admin.AdminSite):
     """An admin site that asks those who have a second factor for it."""
 
     def has_permission(self, request: HttpRequest) -> bool:
@@ -65,8 +67,11 @@ class SignInSite(SecondFactorPages, admin.AdminSite):
         return "" if verified else reverse("admin:second_step")
 
     def get_urls(self) -> list[URLPattern | URLResolver]:
-        """Django's, the second step and the page of one's second factor."""
+        """Django's, the second step, the page of one's second factor, and the way to
+        the identity provider and back."""
         return [
+            path("login/oidc/", self.oidc, name="oidc"),
+            path("login/oidc/back/", self.oidc_back, name="oidc_back"),
             path("login/code/", self.second_step, name="second_step"),
             path("second_factor/", self.second_factor, name="second_factor"),
             *super().get_urls(),
@@ -90,6 +95,7 @@ class SignInSite(SecondFactorPages, admin.AdminSite):
             "app_path": request.get_full_path(),
             "username": request.user.get_username(),
             "next": self._next(request),
+            "oidc_name": settings.OIDC_NAME if settings.OIDC_ISSUER else "",
             **(extra_context or {}),
         }
         request.current_app = self.name

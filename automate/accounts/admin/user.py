@@ -46,7 +46,7 @@ class UserAdmin(AuditedAdmin, _UserAdmin):
     actions = ("reset_second_factor",)
     fieldsets = (
         (None, {"fields": ("email", "name", "password", "role", "teams")}),
-        ("Rights", {"fields": ("is_active", "is_staff", *RIGHTS)}),
+        ("Rights", {"fields": ("is_active", "email_is_proven", "is_staff", *RIGHTS)}),
         ("Times", {"fields": ("last_login", "date_joined", "second_factor_since")}),
     )
     add_fieldsets = (

@@ -66,6 +66,12 @@ class PersonForm(forms.ModelForm):  # type: ignore[type-arg]
             known = dict.fromkeys([*self.offered, *filter(None, [self.role_before])])
             role.choices = [("", NO_ROLE), *((name, name) for name in known)]
             self.initial["role"] = self.role_before
+        by_password: Any = self.fields.get("usable_password")
+        if by_password is not None:
+            by_password.label = "Signs in with a password"
+            by_password.help_text = (
+                "Disabled: nobody signs in as them; their API keys go on working."
+            )
         groups: Any = self.fields.get("groups")
         if groups is not None:
             groups.queryset = groups.queryset.exclude(name__in=ROLES)
@@ -112,7 +118,7 @@ class UserChangeForm(PersonForm, _ChangeForm):
     class Meta:
         model = User
         fields = (
-            "email", "name", "teams", "is_active", "is_staff", "is_superuser", "groups",
-            "user_permissions",
+            "email", "email_is_proven", "name", "teams", "is_active", "is_staff",
+            "is_superuser", "groups", "user_permissions",
         )  # fmt: skip
         field_classes: dict[str, Any] = {}  # noqa: RUF012

@@ -8,6 +8,7 @@ from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import PermissionsMixin
 from django.db import models
 from django.db.models.functions import Lower
+from django.utils import timezone
 
 from automate.accounts import roles
 from automate.accounts.models.team import Team
@@ -60,6 +61,13 @@ class User(  # type: ignore[django-manager-missing] # of django-otp's relation
         help_text="Unset this instead of deleting the account.",
     )
     date_joined = models.DateTimeField(auto_now_add=True)
+    email_is_proven = models.BooleanField(
+        "address is theirs",
+        default=True,
+        db_default=True,
+        help_text="Unset for people who registered themselves: an address is anybody's "
+        "to type. An identity provider signs nobody in to such an account.",
+    )
     # Here too, so that each page knows without another query whom to ask for a code.
     second_factor_since = models.DateTimeField(null=True, blank=True, editable=False)
 
@@ -77,6 +85,12 @@ class User(  # type: ignore[django-manager-missing] # of django-otp's relation
 
     def __str__(self) -> str:
         return self.email
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """As Django's; what is switched off stays signed out when it comes back."""
+        super().save(*args, **kwargs)
+        if not self.is_active:
+            self.sign_ins.filter(ended_at=None).update(ended_at=timezone.now())
 
     def get_full_name(self) -> str:
         """The name that pages greet with."""

@@ -9,6 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 
+from automate.accounts.sign_in import oauth
 from automate.accounts.sign_in.failures import account_of, client_address, locked_until
 from automate.lib.errors import Code, encode_error
 
@@ -22,7 +23,9 @@ def locked_out(
     seconds = max(1, math.ceil(left.total_seconds()))
     minutes = math.ceil(seconds / 60)
     message = f"Too many sign-ins have failed. Try again in {minutes} minute(s)."
-    if request.path.startswith("/api/"):
+    if request.path.startswith("/api/") and oauth.is_form(request):
+        response = oauth.answer(request, 429, Code.RATE_LIMITED, message)
+    elif request.path.startswith("/api/"):
         body, kind = encode_error(
             Code.RATE_LIMITED, message, 429, accept=request.headers.get("Accept", "")
         )

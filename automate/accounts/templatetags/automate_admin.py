@@ -17,6 +17,7 @@ from django.utils.text import capfirst
 
 from automate.accounts.admin.html import (
     NOTHING,
+    breakable,
     duration,
     milliseconds,
     moment,
@@ -26,6 +27,7 @@ from automate.accounts.admin.names import MAIN, list_name
 
 register = template.Library()
 register.filter("pill", pill)
+register.filter("breakable", breakable)
 register.filter("milliseconds", milliseconds)
 register.filter("moment", moment)
 register.filter("list_name", list_name)

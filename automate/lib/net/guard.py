@@ -7,7 +7,7 @@ assigned for global unicast (RFC 4291).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from ipaddress import (
     IPv4Address,
@@ -18,6 +18,9 @@ from ipaddress import (
     ip_network,
 )
 
+METADATA = "a cloud metadata service"
+_SETTING = "set AUTOMATE_ALLOWED_NETWORKS to permit it"
+_NEVER = "it gives away this machine's own credentials, so nothing may call it"
 Network = IPv4Network | IPv6Network
 Address = IPv4Address | IPv6Address
 
@@ -28,10 +31,10 @@ def _table(*rows: tuple[str, str]) -> tuple[tuple[Network, str], ...]:
 
 # The first match gives the reason, so narrow rows stand before wide ones.
 _FORBIDDEN_V4 = _table(
-    ("169.254.169.254/32", "a cloud metadata service"),
-    ("100.100.100.200/32", "a cloud metadata service"),
-    ("192.0.0.192/32", "a cloud metadata service"),
-    ("168.63.129.16/32", "a cloud metadata service"),
+    ("169.254.169.254/32", METADATA),
+    ("100.100.100.200/32", METADATA),
+    ("192.0.0.192/32", METADATA),
+    ("168.63.129.16/32", METADATA),
     ("127.0.0.0/8", "a loopback address"),
     ("0.0.0.0/32", "the unspecified address"),
     ("0.0.0.0/8", "an address of this network"),
@@ -51,8 +54,8 @@ _FORBIDDEN_V4 = _table(
     ("240.0.0.0/4", "a reserved address"),
 )
 _FORBIDDEN_V6 = _table(
-    ("fd00:ec2::254/128", "a cloud metadata service"),
-    ("fd20:ce::254/128", "a cloud metadata service"),
+    ("fd00:ec2::254/128", METADATA),
+    ("fd20:ce::254/128", METADATA),
     ("::1/128", "a loopback address"),
     ("::/128", "the unspecified address"),
     ("fe80::/10", "a link-local address"),
@@ -78,7 +81,11 @@ _LOW_32_BITS = 0xFFFFFFFF
 
 @dataclass(frozen=True)
 class Policy:
-    """Public addresses, and those in `allowed_networks`, are permitted."""
+    """Public addresses, and those in `allowed_networks`, are permitted.
+
+    A metadata service is permitted only by a network that is its address alone: a wide
+    one was meant for something else.
+    """
 
     allowed_networks: Sequence[Network] = ()
 
@@ -98,7 +105,8 @@ class Policy:
             return None
         reason = self._check_plain(address, _FORBIDDEN_V6)
         if reason is not None:
-            return reason
+            hidden = next(filter(is_metadata, _embedded(address)), None)
+            return reason if hidden is None else f"{reason} of {METADATA} ({hidden})"
         for inner in _embedded(address):
             inner_reason = self._check_plain(inner, _FORBIDDEN_V4)
             if inner_reason is not None:
@@ -106,6 +114,11 @@ class Policy:
         return None
 
     def _is_allowed(self, address: Address) -> bool:
+        if is_metadata(address):
+            return any(
+                network.num_addresses == 1 and address in network
+                for network in self.allowed_networks
+            )
         return any(address in network for network in self.allowed_networks)
 
     def _check_plain(
@@ -119,6 +132,17 @@ class Policy:
         if isinstance(address, IPv6Address) and address not in _GLOBAL_UNICAST:
             return "a reserved address"
         return None
+
+
+def is_metadata(address: Address) -> bool:
+    """Whether the metadata service of a large cloud has this address."""
+    table = _FORBIDDEN_V4 if isinstance(address, IPv4Address) else _FORBIDDEN_V6
+    return any(address in network for network, what in table if what == METADATA)
+
+
+def hint(reasons: Iterable[str]) -> str:
+    """What to do about refused addresses, by what `check` said of them."""
+    return _NEVER if any(METADATA in reason for reason in reasons) else _SETTING
 
 
 def _embedded(address: IPv6Address) -> list[IPv4Address]:

@@ -115,8 +115,10 @@ def tls_context(certificate: str, private_key: str, authorities: str) -> ssl.SSL
     reads it from memory that has a file descriptor.
     """
     if authorities:
+        # Beside the certificates there may be comments, in any language.
+        plain = authorities.encode("ascii", "replace").decode()
         try:
-            context = ssl.create_default_context(cadata=authorities)
+            context = ssl.create_default_context(cadata=plain)
         except (ssl.SSLError, ValueError):
             raise ValueError("the authorities are not certificates in PEM") from None
     else:

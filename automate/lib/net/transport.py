@@ -15,9 +15,8 @@ import certifi
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
 from automate.lib.net.errors import NetError
-from automate.lib.net.guard import Policy
+from automate.lib.net.guard import Policy, hint
 
-_SETTING = "set AUTOMATE_ALLOWED_NETWORKS to permit it"
 Resolved = tuple[socket.AddressFamily, socket.SocketKind, int, tuple[Any, ...]]
 
 
@@ -81,7 +80,7 @@ def resolve(
         raise NetError("name", f"{host} has no address", sent=False)
     what = ", ".join(f"{ip} is {reason}" for ip, reason in refused.items())
     of = "" if host in refused else f" (for {host})"
-    raise NetError("blocked", f"{what}{of}: {_SETTING}", sent=False)
+    raise NetError("blocked", f"{what}{of}: {hint(refused.values())}", sent=False)
 
 
 def _connect(

@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
-from automate.lib.encryption import BadToken, UnknownKey
+from automate.lib.key_ring import BadToken, UnknownKey
 from automate.lib.payloads.base import (
     PayloadError,
     PayloadMissing,

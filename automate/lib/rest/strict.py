@@ -10,6 +10,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 
 from automate.lib.rest.errors import invalid
+from automate.lib.rest.types import ISSUES, mistyped
 
 _UNNAMED = frozenset({"non_field_errors"})
 
@@ -18,6 +19,7 @@ class StrictSerializer(serializers.Serializer[Any]):
     """Declared fields only: any other name is a 400 that names it."""
 
     kind = "field"
+    is_closed = True
 
     @classmethod
     def read(cls, data: Any) -> dict[str, Any]:
@@ -26,9 +28,13 @@ class StrictSerializer(serializers.Serializer[Any]):
             raise invalid([("", "Send a JSON object.")])
         serializer = cls(data=data)
         serializer.is_valid()
-        errors = [*serializer.unknown(data), *flatten(serializer.errors)]
+        errors = [
+            *serializer.unknown(data),
+            *serializer.mistyped(data),
+            *flatten(serializer.errors),
+        ]
         if errors:
-            raise invalid(errors)
+            raise invalid(_first_of_each(errors))
         return dict(serializer.validated_data)
 
     @classmethod
@@ -53,6 +59,13 @@ class StrictSerializer(serializers.Serializer[Any]):
             }
         )
 
+    def mistyped(self, data: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+        """An error for each value of another JSON type; a form holds texts alone."""
+        if isinstance(data, QueryDict):
+            return
+        for name, field in self.fields.items():
+            yield from mistyped(field, data.get(name), name)
+
     def unknown(self, data: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         """An error for each name that is not declared."""
         known = ", ".join(sorted(self.fields)) or "none"
@@ -65,6 +78,18 @@ class StrictQuery(StrictSerializer):
     """Query parameters, read with `read_query`."""
 
     kind = "query parameter"
+
+    def mistyped(self, data: Mapping[str, Any]) -> Iterator[tuple[str, str]]:  # noqa: ARG002 - as its base
+        """Nothing: all is text."""
+        return iter(())
+
+
+def _first_of_each(errors: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Where the type is wrong, what REST framework made of the value is beside it."""
+    wrong = {path for path, issue in errors if issue in ISSUES}
+    return [
+        (path, issue) for path, issue in errors if path not in wrong or issue in ISSUES
+    ]
 
 
 def flatten(errors: Any, path: str = "") -> Iterator[tuple[str, str]]:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from typing import IO, Any
+from urllib.parse import parse_qsl
 
 from django.conf import settings
+from django.http import QueryDict
 from rest_framework.exceptions import ParseError
 from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.parsers import BaseParser
@@ -30,21 +32,76 @@ class StrictJSONParser(BaseParser):
     ) -> Any:
         """The value. Raises ParseError, or ApiError 413."""
         limit: int = settings.MAX_BODY
-        raw = stream.read(limit + 1)
-        if len(raw) > limit:
-            raise ApiError(
-                413,
-                Code.BODY_TOO_LARGE,
-                f"The body is larger than {limit} bytes (AUTOMATE_MAX_BODY).",
-            )
-        if len(raw) < _announced(parser_context):
-            raise ParseError("The body is shorter than Content-Length says.")
+        message = f"The body is larger than {limit} bytes (AUTOMATE_MAX_BODY)."
+        raw = _read(stream, limit, message, parser_context)
         if not raw.strip():
             return {}
         try:
             return jsonio.loads(raw)
         except jsonio.BadJSON as error:
             raise ParseError(f"The body is not JSON: {error.message}.") from None
+
+
+class FormParser(BaseParser):
+    """A form of a few short fields, each given once."""
+
+    media_type = "application/x-www-form-urlencoded"
+    most = 50  # fields
+    longest = 64 * 1024  # bytes
+
+    def parse(
+        self,
+        stream: IO[Any],
+        media_type: str | None = None,  # noqa: ARG002 - DRF's signature
+        parser_context: Mapping[str, Any] | None = None,
+    ) -> Any:
+        """The fields. Raises ParseError, or ApiError 413."""
+        message = f"The form is larger than {self.longest} bytes."
+        raw = _read(stream, self.longest, message, parser_context)
+        try:
+            pairs = parse_qsl(
+                raw.decode(),
+                keep_blank_values=True,
+                errors="strict",
+                max_num_fields=self.most,
+            )
+        except ValueError:
+            raise ParseError(
+                f"The body is not a form in UTF-8 of at most {self.most} fields."
+            ) from None
+        names = [name for name, _ in pairs]
+        for name in names:
+            if names.count(name) > 1:
+                raise ParseError(f"{name} was sent more than once.")
+        found = QueryDict(mutable=True)
+        for name, value in pairs:
+            found[name] = value
+        return found
+
+
+def _read(
+    stream: IO[Any], limit: int, message: str, context: Mapping[str, Any] | None
+) -> bytes:
+    """All of a body of at most `limit` bytes; one announced as larger stays unread.
+
+    Raises ParseError, or ApiError: 413 with `message`, 415 for one that is compressed.
+    """
+    request = (context or {}).get("request")
+    coding = request.META.get("HTTP_CONTENT_ENCODING", "") if request else ""
+    if coding.strip().lower() not in ("", "identity"):
+        raise ApiError(
+            415, Code.UNSUPPORTED_ENCODING, "Send the body without Content-Encoding."
+        )
+    announced = _announced(context)
+    # Of chunks nothing is announced: `arriving` says how many bytes are here.
+    chunked = bool(request and request.META.get("HTTP_TRANSFER_ENCODING"))
+    too_large = announced > limit and not chunked
+    raw: bytes = b"" if too_large else stream.read(limit + 1)
+    if too_large or len(raw) > limit:
+        raise ApiError(413, Code.BODY_TOO_LARGE, message)
+    if len(raw) < announced:
+        raise ParseError("The body is shorter than Content-Length says.")
+    return raw
 
 
 def _announced(context: Mapping[str, Any] | None) -> int:

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from automate.lib.encryption import get_ring
+from automate.lib.key_ring import get_ring
 from automate.rotation import rotate
 
 

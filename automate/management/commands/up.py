@@ -12,8 +12,9 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import Error, connections
 
-from automate import env, ports, static_files, supervisor
+from automate import env, ports, served, static_files, supervisor
 from automate.health import missing_migrations
+from automate.stream import KILL_AFTER as STREAM_KILL_AFTER
 from automate.supervisor import Member
 from automate.web import KILL_AFTER
 
@@ -22,7 +23,10 @@ RECEIVER = str(Path(__file__).resolve().parents[2] / "demo" / "receiver.py")
 
 
 class Command(BaseCommand):
-    help = "Run the web server and a cluster here. Ctrl-C stops both cleanly."
+    help = (
+        "Run the web server, the stream listener and a cluster here. Ctrl-C stops them "
+        "cleanly."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
         """What is not given comes from the settings."""
@@ -42,6 +46,7 @@ class Command(BaseCommand):
         """Check, then become the supervisor. CommandErrors say what to do."""
         host, port = options["host"], options["port"]
         self.check_port(host, port)
+        self.stream_port = self.choose_stream_port(host, port)
         self.prepare_database(migrate=options["migrate"])
         if static_files.collect():
             self.say("Collected static files.")
@@ -76,6 +81,18 @@ class Command(BaseCommand):
             f"Choose another: make run PORT={_other(port)}  "
             f"(or: python manage.py up --port {_other(port)})"
         )
+
+    def choose_stream_port(self, host: str, port: int) -> int:
+        """The next port; when that is taken another, unless others were told of it.
+
+        Raises CommandError when it is taken and a setting or a proxy leads to it.
+        """
+        if port < 65_535 and not ports.why_taken(host, port + 1):
+            return port + 1
+        public = env.read("AUTOMATE_PUBLIC_URL").rstrip("/")
+        if env.is_set("AUTOMATE_STREAM_URL") or env.stream_url(public) == public:
+            self.check_port(host, port + 1)
+        return ports.free_port(host=host)
 
     def prepare_database(self, *, migrate: bool) -> None:
         """Migrate when asked to; raises CommandError when something is missing."""
@@ -117,11 +134,15 @@ class Command(BaseCommand):
                 os.environ[f"AUTOMATE_{name}"] = str(options[option])
         if not env.is_set("AUTOMATE_PUBLIC_URL"):
             os.environ["AUTOMATE_PUBLIC_URL"] = url
+            served.remember(Path(settings.VAR_DIR), url, settings.ALLOWED_NETWORKS)
+        if self.stream_port != options["port"] + 1:
+            base = os.environ["AUTOMATE_PUBLIC_URL"].rstrip("/").rpartition(":")[0]
+            os.environ["AUTOMATE_STREAM_URL"] = f"{base}:{self.stream_port}"
         os.environ["AUTOMATE_VAR_DIR"] = str(settings.VAR_DIR)
         os.chdir(settings.BASE_DIR)
 
     def servers(self, host: str, port: int) -> list[Member]:
-        """The web server, which stops first, and the cluster."""
+        """The web server, which stops first, the stream listener and the cluster."""
         web = [
             sys.executable,
             "-m",
@@ -131,15 +152,18 @@ class Command(BaseCommand):
             "--port",
             f"{port}",
         ]
+        stream = [sys.executable, MANAGE, "stream", "--host", host]
+        stream += ["--port", f"{self.stream_port}"]
         cluster = [sys.executable, MANAGE, "qcluster"]
         return [
             Member("The web server", web, KILL_AFTER + 5),
+            Member("The stream listener", stream, STREAM_KILL_AFTER + 2),
             Member("The cluster", cluster, settings.GRACE + 10),
         ]
 
     def demo(self, port: int, url: str) -> list[Member]:
         """The receiver, and the demonstration that delivers to it."""
-        receiver = ports.free_port(port + 1)
+        receiver = ports.free_port(self.stream_port + 1)
         to = f"http://127.0.0.1:{receiver}/notify"
         listen = [sys.executable, "-I", "-S", RECEIVER, str(receiver)]
         play = [sys.executable, MANAGE, "demo", "--base-url", url, "--deliver-to", to]

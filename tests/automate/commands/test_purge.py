@@ -55,5 +55,6 @@ def test_programs_get_json(dry_run: bool) -> None:
         "orphaned_payloads": 0,
         "inbound_events": 0,
         "failed_sign_ins": 0,
+        "sign_ins": 0,
     }
     assert Run.objects.exists() is dry_run

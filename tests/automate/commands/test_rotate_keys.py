@@ -10,7 +10,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from pytest_django import Settings
 
-from automate.lib.encryption import KeyRing
+from automate.lib.key_ring import KeyRing
 from tests.makers import make_run
 
 pytestmark = pytest.mark.django_db

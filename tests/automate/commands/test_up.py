@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 import os
 import socket
+import subprocess
 import sys
 from collections.abc import Iterator
 from io import StringIO
+from ipaddress import ip_network
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -26,7 +29,11 @@ class Became(Exception):
 
 
 @pytest.fixture(autouse=True)
-def no_exec(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def no_exec(
+    monkeypatch: pytest.MonkeyPatch, settings: Settings, tmp_path: Path
+) -> Iterator[None]:
+    settings.VAR_DIR = tmp_path
+
     def become(_path: str, line: list[str]) -> None:
         raise Became(line)
 
@@ -55,9 +62,10 @@ def test_the_web_server_comes_before_the_cluster_and_stops_first() -> None:
     port = ports.free_port()
     members, out = start("--port", port)
 
-    assert [one["name"] for one in members] == ["The web server", "The cluster"]
+    names = [one["name"] for one in members]
+    assert names == ["The web server", "The stream listener", "The cluster"]
     assert members[0]["command"][-2:] == ["--port", str(port)]
-    assert members[1]["command"][-1] == "qcluster"
+    assert members[2]["command"][-1] == "qcluster"
     assert f"Serving http://127.0.0.1:{port}" in out
 
 
@@ -74,14 +82,14 @@ def test_the_cluster_gets_longer_than_its_grace(settings: Settings) -> None:
     settings.GRACE = 40.0
     members, _ = start("--port", ports.free_port())
 
-    assert members[1]["grace"] > 40
+    assert members[2]["grace"] > 40
 
 
 def test_the_demonstration_delivers_to_its_receiver() -> None:
     port = ports.free_port()
     members, _ = start("--port", port, "--demo")
 
-    receiver, demo = members[2:]
+    receiver, demo = members[3:]
     to = f"http://127.0.0.1:{receiver['command'][-1]}/notify"
     assert demo["command"][-2:] == ["--deliver-to", to]
     assert demo["once"]
@@ -103,6 +111,49 @@ def test_a_public_address_that_was_set_stays(monkeypatch: pytest.MonkeyPatch) ->
 
     assert os.environ["AUTOMATE_PUBLIC_URL"] == "https://automate.example.com"
     assert "Serving https://automate.example.com" in out
+
+
+def shown_in_another_terminal(folder: Path, name: str = "PUBLIC_URL") -> str:
+    """The setting of a command in its own process: what it shows links with."""
+    ask = f"from django.conf import settings; print(settings.{name})"
+    environment = {**os.environ, "AUTOMATE_VAR_DIR": str(folder)}
+    del environment["AUTOMATE_PUBLIC_URL"]
+    environment.pop("AUTOMATE_ALLOWED_NETWORKS", None)
+    return subprocess.run(
+        [sys.executable, "-c", ask],
+        env=environment,
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout.strip()
+
+
+def test_commands_of_another_terminal_show_the_address_it_serves_at(
+    tmp_path: Path,
+) -> None:
+    port = ports.free_port()
+    start("--port", port)
+
+    assert shown_in_another_terminal(tmp_path) == f"http://127.0.0.1:{port}"
+
+
+def test_they_know_which_networks_steps_may_call_there_and_may_call_none_themselves(
+    tmp_path: Path, settings: Settings
+) -> None:
+    settings.ALLOWED_NETWORKS = [ip_network("127.0.0.0/8"), ip_network("fd00::/8")]
+    start("--port", ports.free_port())
+    known = shown_in_another_terminal(tmp_path, "SERVED_NETWORKS")
+    assert known == "[IPv4Network('127.0.0.0/8'), IPv6Network('fd00::/8')]"
+    assert shown_in_another_terminal(tmp_path, "ALLOWED_NETWORKS") == "[]"
+    (tmp_path / "served-at").write_text("http://127.0.0.1:8000\nhalf a line")
+    assert shown_in_another_terminal(tmp_path, "SERVED_NETWORKS") == "[]"
+
+
+def test_what_was_written_there_by_others_is_no_address(tmp_path: Path) -> None:
+    start("--port", ports.free_port())
+    (tmp_path / "served-at").write_text("half a li")
+
+    assert shown_in_another_terminal(tmp_path) == "http://127.0.0.1:8000"
 
 
 def test_a_taken_port_is_told_with_its_owner_and_a_free_one() -> None:

@@ -173,6 +173,6 @@ def test_a_body_that_ends_by_itself_has_not_stalled() -> None:
 
 
 def test_who_waits_for_an_answer_is_never_silent_for_so_long() -> None:
-    from workflows.triggers.webhook import LONGEST_WAIT
+    from workflows.triggers.webhook_schema import LONGEST_WAIT
 
     assert arriving.STALLED > LONGEST_WAIT + arriving.LOOK

@@ -48,7 +48,7 @@ def test_any_text_can_be_checked(text: str) -> None:
 
 def test_nobody_can_make_one_from_a_stored_value(settings: Settings) -> None:
     """The key that signs is not the one that encrypts."""
-    from automate.lib import capability, encryption
+    from automate.lib import capability, key_ring
 
     for key in settings.FIELD_ENCRYPTION_KEYS:
-        assert capability._derive(key) != encryption._derive(key)
+        assert capability._derive(key) != key_ring._derive(key)

@@ -117,12 +117,25 @@ def test_what_cannot_be_read_is_named(
 
 
 @given(st.binary(max_size=200), st.text(max_size=80))
-def test_no_bytes_are_another_error(body: bytes, boundary: str) -> None:
+def test_any_bytes_are_parts_within_them_or_a_fault_with_a_name(
+    body: bytes, boundary: str
+) -> None:
+    whole = b"--xx\r\n" + body
     for content_type in (TYPE, f"multipart/form-data; boundary={boundary}"):
-        try:
-            parts_of(b"--xx\r\n" + body, content_type)
-        except BadMultipart:
+        found = parts_or_fault(whole, content_type)
+        assert found
+        if isinstance(found, str):
             continue
+        ends = [place for item in found for place in (item.start, item.end)]
+        assert ends == sorted(ends)
+        assert all(0 < place <= len(whole) for place in ends)
+
+
+def parts_or_fault(body: bytes, content_type: str) -> list[Part] | str:
+    try:
+        return parts_of(body, content_type)
+    except BadMultipart as fault:
+        return str(fault)
 
 
 @pytest.mark.parametrize(

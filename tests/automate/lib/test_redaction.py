@@ -2,16 +2,14 @@ from __future__ import annotations
 
 import base64
 import json
-import time
 from typing import Any
-from urllib.parse import parse_qs, quote, quote_plus
+from urllib.parse import parse_qs, quote_plus
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from automate.lib import redaction
-from automate.lib.redaction import REDACTED, Redactor, normalise
+from automate.lib.redaction import REDACTED, Redactor
+from automate.lib.sensitive import normalise
 
 CANARY = "canary/7f3a+9c 1e\"d'2&b"
 JSON = "application/json"
@@ -330,87 +328,6 @@ def test_repeated_headers_are_joined(names: Redactor) -> None:
     }
 
 
-# --- under attack -----------------------------------------------------------
-
-
-def nested(levels: int) -> str:
-    text = '{"password": "x"}'
-    for _ in range(levels):
-        text = json.dumps({"a": [text]})
-    return text
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "[" * 100_000,
-        '{"token":' * 20_000,
-        "[" * 200 + "]" * 200,
-        '{"a":' * 199 + json.dumps("[" * 199 + '"\\u0041"' + "]" * 199) + "}" * 199,
-        nested(7),
-        '"\\' * 100_000 + "token",
-        '\\"' * 100_000 + "token",
-        '"token":' * 20_000,
-        '{"token":\\"' * 10_000,
-        "://" * 50_000 + "@",
-        "https://" + "a" * 200_000 + "@?token",
-        "?a" * 100_000 + "=token",
-        "&" + "token" * 50_000,
-        "token=" * 40_000,
-        '"token"' + " " * 200_000,
-        "%5B" * 60_000,
-    ],
-    ids=range(16),
-)
-def test_a_hostile_body_neither_fails_nor_holds_up(text: str) -> None:
-    redactor = Redactor([CANARY, '\\"\\"'])
-    for content_type in (JSON, FORM, ""):
-        start = time.process_time()
-        redactor.body(text.encode(), content_type, LIMIT)
-        assert time.process_time() - start < 2
-
-
-def test_a_deep_tree_is_cut_off_rather_than_failing(redactor: Redactor) -> None:
-    tree: Any = CANARY
-    for _ in range(3000):
-        tree = {"a": [tree]}
-    assert CANARY not in json.dumps(redactor.data(tree))
-
-
-leaves = st.none() | st.booleans() | st.integers() | st.text(max_size=20)
-trees = st.recursive(
-    leaves | st.just(CANARY) | st.text(max_size=5).map(lambda t: t + CANARY + t),
-    lambda inner: (
-        st.lists(inner, max_size=4)
-        | st.dictionaries(st.text(max_size=8) | st.just("token"), inner, max_size=4)
-    ),
-    max_leaves=15,
-)
-
-
-@given(trees)
-def test_no_tree_lets_the_value_through(tree: Any) -> None:
-    redactor = Redactor([CANARY])
-    shown = redactor.data(tree)
-    assert CANARY not in str(shown)
-    assert json.dumps(CANARY)[1:-1] not in json.dumps(shown)
-    for dump in (json.dumps(tree), json.dumps(tree, ensure_ascii=False, indent=1)):
-        for content_type in (JSON, "", "text/plain"):
-            text, _ = redactor.body(dump.encode(), content_type, LIMIT)
-            assert CANARY not in text
-            assert json.dumps(CANARY)[1:-1] not in text
-
-
-@given(st.text(max_size=80), st.sampled_from([JSON, FORM, "", "text/html"]))
-def test_text_can_be_redacted_twice_and_never_fails(
-    text: str, content_type: str
-) -> None:
-    redactor = Redactor(["secret-value"])
-    once = redactor.text(text, content_type)
-    assert redactor.text(once, content_type) == once
-    once.encode()
-
-
 def test_hiding_replaces_values_alone_and_leaves_the_rest() -> None:
     redactor = Redactor(["s3cr3t-value"])
     tree = {
@@ -428,47 +345,3 @@ def test_hiding_replaces_values_alone_and_leaves_the_rest() -> None:
 def test_hiding_nothing_costs_nothing() -> None:
     tree = {"a": ["b"]}
     assert Redactor().hide(tree) is tree
-
-
-class TestAddresses:
-    """Of steps that wait for an answer: anybody's, known to this redactor or not."""
-
-    RUN = "01a1fe6a-472d-72e1-90dd-c001fec95da3"
-    SIGNATURE = "abcdefghijklmnopqrstuvwxyz234567"
-    ADDRESS = f"https://a.example.com/v1/resume/{RUN}/ask-boss/{SIGNATURE}"
-
-    @pytest.mark.parametrize(
-        "written",
-        [
-            ADDRESS,
-            quote(ADDRESS, safe=""),
-            quote(quote(ADDRESS, safe=""), safe=""),
-            ADDRESS.replace("/", "\\/"),
-            f"Go to {ADDRESS}.",
-            f'{{"text": "see {ADDRESS}"}}',
-            f"text={quote(ADDRESS, safe='')}&b=1",
-        ],
-    )
-    def test_a_signature_is_hidden_however_it_is_written(self, written: str) -> None:
-        redactor = Redactor()
-        for shown in (
-            redactor.text(written),
-            str(redactor.data({"a": [written]})),
-            redactor.url(written),
-            redactor.body(written.encode(), "text/plain", 10_000)[0],
-        ):
-            assert self.SIGNATURE not in shown
-            assert REDACTED in shown
-            assert "ask-boss" in shown
-
-    @pytest.mark.parametrize(
-        "text",
-        [
-            "resume",
-            f"v1/resume/{RUN}/ask",
-            f"v1/resume/{RUN}/ask/short",
-            f"v1/resume/nobody/ask/{SIGNATURE}",
-        ],
-    )
-    def test_what_is_no_address_is_shown(self, text: str) -> None:
-        assert Redactor().text(text) == text

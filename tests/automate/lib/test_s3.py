@@ -89,7 +89,11 @@ def test_the_clients_waits_are_bounded() -> None:
 def test_boto3_is_not_imported_before_a_client_is_made() -> None:
     code = (
         "import sys; from automate.lib import s3; s3.parse('s3://events'); "
-        "assert 'boto3' not in sys.modules and 'botocore' not in sys.modules"
+        "print({'boto3', 'botocore'} & sys.modules.keys()); "
+        "s3.client(s3.parse('s3://A:B@events?endpoint=http://127.0.0.1:1')); "
+        "print(sorted({'boto3', 'botocore'} & sys.modules.keys()))"
     )
 
-    subprocess.run([sys.executable, "-c", code], check=True)
+    said = subprocess.check_output([sys.executable, "-c", code], text=True)
+
+    assert said.splitlines() == ["set()", "['boto3', 'botocore']"]

@@ -8,14 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from automate.lib.encryption import (
-    EncryptedJSONField,
-    get_ring,
-    is_readable,
-    key_id_of,
-    may_be_copied,
-)
+from automate.lib.encryption import EncryptedJSONField, is_readable, may_be_copied
 from automate.lib.ids import uuid7
+from automate.lib.key_ring import get_ring, key_id_of
 from automate.lib.sealed import MARK, Elsewhere, Unreadable, elsewhere, marker
 from runs.models import Run
 

@@ -152,3 +152,65 @@ def test_a_hostile_text_does_not_hold_up_the_search(value: str, text: str) -> No
     start = time.process_time()
     replace(text, value)
     assert time.process_time() - start < 2
+
+
+LONG = ['-!"é\n' * 20_000, "a b/" * 50_000, "x" * 300_000]
+
+
+@pytest.mark.parametrize("value", LONG)
+@pytest.mark.parametrize("name", sorted(set(ENCODINGS) - {
+    "quote as requests does", "quote twice", "quote in small letters",
+    "json, solidus", "json as go writes it", "html by number",
+}))  # fmt: skip
+def test_a_very_long_value_is_found_in_the_usual_spellings(
+    name: str, value: str
+) -> None:
+    """Shown to fail (minutes) when its expression is compiled."""
+    begun = time.process_time()
+    assert replace(f"«{ENCODINGS[name](value)}»", value) == "«#»"
+    assert time.process_time() - begun < 3
+
+
+def test_it_is_found_in_base64_too() -> None:
+    for value in LONG:
+        for user in (b"", b"u", b"us"):
+            code = base64.b64encode(user + value.encode()).decode()
+            assert len(replace(code, value)) < 10
+
+
+def test_all_values_together_compile_no_more_than_one_may() -> None:
+    """A sender chooses how many there are; those that are left over are found too."""
+    values = [f"{number:03d}" + "-!" * 150 for number in range(300)]
+    text = json.dumps(values)
+    begun = time.process_time()
+    assert replace(text, *values) == json.dumps(["#"] * 300)
+    assert time.process_time() - begun < 5
+
+
+class TestMany:
+    """A thousand values, as an import of people with their passwords has them."""
+
+    VALUES = tuple(f"pw-{number:04d}/x y" for number in range(900)) + tuple(
+        f"{number:03d}-{number:03d}-a" for number in range(100)
+    )
+
+    @pytest.mark.parametrize("name", ENCODINGS)
+    def test_each_is_found_in_each_encoding(self, name: str) -> None:
+        encode = ENCODINGS[name]
+        text = "«»".join(encode(value) for value in self.VALUES)
+        assert replace(text, *self.VALUES) == "«»".join("#" * len(self.VALUES))
+
+    def test_each_is_found_in_base64(self) -> None:
+        search = Finder(frozenset(self.VALUES))
+        for value in self.VALUES:
+            code = base64.b64encode(b"u:" + value.encode()).decode()
+            assert "#" in search.replace(code, "#"), value
+
+    def test_a_large_text_that_holds_none_costs_one_pass(self) -> None:
+        """Shown to fail when each needle is looked for by itself."""
+        search = Finder(frozenset(self.VALUES))
+        text = json.dumps([{"n": n, "s": f"some text {n}"} for n in range(25_000)])
+        search.replace(text, "#")
+        begun = time.process_time()
+        assert search.replace(text, "#") == text
+        assert time.process_time() - begun < 1.5

@@ -70,7 +70,7 @@ class TestWhatIsMeant:
         trigger, version = workflow.triggers.get(), workflow.published
         assert version is not None
         shown = {
-            "status": "broken",
+            "status": "unrepaired",
             "workflow__id__exact": str(workflow.pk),
             "trigger__id__exact": str(trigger.pk),
             "error_fingerprint": "f00d",
@@ -110,7 +110,14 @@ class TestWhatIsMeant:
         broken_run(flow("orders"), error_fingerprint="f00d")
         assert wanted_of({"q": "orders"}, CHIEF) == ({"workflow": "orders"}, [])
         assert wanted_of({"q": " f00d "}, CHIEF) == ({"error_fingerprint": "f00d"}, [])
+        make_run(event_id="delivery-7")
         assert wanted_of({"q": "delivery-7"}, CHIEF) == ({"event_id": "delivery-7"}, [])
+
+    def test_a_search_for_a_mistyped_workflow_names_the_near_one(self) -> None:
+        broken_run(flow("orders"))
+        said = text(signed_in(boss()).get(start_page(q="ordres")))
+        assert "called “ordres”. Did you mean orders?" in said
+        assert "run match" not in said
 
     @pytest.mark.parametrize(
         "shown",
@@ -119,6 +126,9 @@ class TestWhatIsMeant:
             {"status": "waiting"},
             {"redriven": "yes"},
             {"q": str(uuid7())},
+            {"q": "zzz"},
+            {"parent": str(uuid7())},
+            {"parent_node": "each"},
             {"workflow__id__exact": "nonsense"},
             {"workflow__id__exact": str(uuid7())},
             {"version__id__exact": str(uuid7())},
@@ -160,8 +170,9 @@ class TestWhatIsMeant:
                 reverse("admin:runs_run_redrive_all"), {name: pk}
             )
             assert "orders" not in page.content.decode()
-        for term in ("orders", "f00d"):
-            assert wanted_of({"q": term}, other) == ({"event_id": term}, [])
+        for term in ("orders", "f00d", "ordres"):
+            said = [f"No workflow, event or error is called “{term}”."]
+            assert wanted_of({"q": term}, other) == ({}, said)
 
     def test_two_filters_that_differ_are_told(self) -> None:
         first, _ = flow("a"), flow("b")
@@ -359,7 +370,9 @@ class TestThePage:
             )
         client = signed_in(boss())
         with django_assert_max_num_queries(6):
-            client.get(page(campaign))
+            shown = text(client.get(page(campaign)))
+        assert "30 under way" in shown
+        assert shown.count("→") == 30
 
 
 class TestWhoSeesIt:

@@ -24,7 +24,8 @@ def page(run: Run) -> str:
 
 
 def read(user: User, run: Run) -> str:
-    return str(signed_in(user).get(page(run)).content.decode())
+    text = str(signed_in(user).get(page(run)).content.decode())
+    return text.replace("<wbr>", "")
 
 
 def answer(user: User, run: Run, node: str = "ask", **form: Any) -> Any:
@@ -182,6 +183,25 @@ def test_a_viewer_reads_the_question_and_nothing_to_answer_with() -> None:
     assert address_of(run.pk, "ask") not in shown
     assert answer(viewer, run, decision="approved").status_code == 403
     assert step(run).status == "waiting"
+
+
+def test_what_waits_is_told_at_the_top_of_the_page_with_the_way_to_it() -> None:
+    run = asking_run(flow())
+    assert '<a href="#step-ask">Decide</a>' in read(operator(*APPROVER), run)
+    assert 'id="step-ask"' in read(operator(*APPROVER), run)
+    viewer = read(operator(*VIEWER), run)
+    assert "Your role does not permit you to take it." in viewer
+    assert ">Decide</a>" not in viewer
+    named = asking_run(flow("more"), approvers=["lead@example.com"])
+    assert "It may be taken by lead@example.com." in read(operator(*APPROVER), named)
+    assert "waits for a decision" not in read(boss(), hooked_run())
+
+
+def test_a_question_in_the_list_leads_to_where_it_is_answered() -> None:
+    run = asking_run(flow())
+    page_of_list = reverse("admin:runs_waittoken_changelist")
+    listed = signed_in(operator(*APPROVER)).get(page_of_list).content.decode()
+    assert f'<a href="{page(run)}#step-ask">Ship it?</a>' in listed
 
 
 def test_the_address_is_for_those_who_may_answer() -> None:

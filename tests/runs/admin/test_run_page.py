@@ -12,7 +12,15 @@ from pytest_django import Settings
 
 from runs.admin.run_page import ATTEMPTS, LOGS, STEPS, build
 from runs.models import Run, RunLog, StepRun
-from tests.admin_world import boss, broken_run, flow, signed_in, waiting_run
+from runs.services import Decision, Given, resume
+from tests.admin_world import (
+    asking_run,
+    boss,
+    broken_run,
+    flow,
+    signed_in,
+    waiting_run,
+)
 from tests.makers import make_attempt, make_job, make_run, make_step
 
 pytestmark = pytest.mark.django_db
@@ -23,7 +31,7 @@ def page_of(run: Run) -> str:
     """The text of the run's page."""
     response = signed_in(boss()).get(reverse("admin:runs_run_change", args=(run.pk,)))
     assert response.status_code == 200
-    return str(response.content.decode())
+    return str(response.content.decode()).replace("<wbr>", "")
 
 
 def found(**filters: Any) -> set[Run]:
@@ -56,6 +64,39 @@ def test_the_page_tells_what_happened() -> None:
     ):
         assert piece in text, piece
     assert "Cancel</a>" not in text
+
+
+def test_a_request_that_was_never_sent_says_why_in_place_of_an_answer() -> None:
+    run = make_run(flow(), status="failed", error_message="Step a: 10.0.0.1 is private")
+    step = make_step(run, status="failed", error_message="10.0.0.1 is private")
+    attempt = make_attempt(
+        step,
+        outcome="not_sent",
+        response_status=None,
+        response_body="",
+        error_kind="blocked",
+        error_message="10.0.0.1 is private",
+    )
+    words = "None: the request was never sent. 10.0.0.1 is private"
+    assert f'<p class="nothing">{words}</p>' in page_of(run)
+    own = reverse("admin:runs_deliveryattempt_change", args=(attempt.pk,))
+    assert words in signed_in(boss()).get(own).content.decode()
+    attempt.outcome, attempt.error_message = "unknown", "timed out"
+    attempt.save()
+    assert '<p class="nothing">No answer. timed out</p>' in page_of(run)
+
+
+def test_a_step_that_was_answered_says_how() -> None:
+    run = asking_run(flow())
+    person = boss()
+    resume(run.pk, "ask", Given(Decision.APPROVED, comment="It is <paid>."), by=person)
+    text = page_of(run)
+    assert f"Approved by {person} at {timezone.now():%Y-%m-%d}" in text
+    assert "“It is &lt;paid&gt;.”" in text
+    other = asking_run(run.workflow)
+    sent = Given(Decision.REJECTED, source_ip="203.0.113.7")
+    resume(other.pk, "ask", sent)
+    assert "Rejected through its address from 203.0.113.7 at" in page_of(other)
 
 
 def test_steps_are_called_by_their_names() -> None:
@@ -128,7 +169,7 @@ def test_values_under_a_missing_key_say_so(settings: Settings) -> None:
     client = signed_in(boss())
     settings.FIELD_ENCRYPTION_KEYS = ["quite another key"]
     text = client.get(reverse("admin:runs_run_change", args=(run.pk,)))
-    assert text.content.decode().count("unreadable (key ") == 3
+    assert text.content.decode().count("unreadable (key ") == 5
     exact = client.post(reverse("admin:runs_run_payload", args=(run.pk,)))
     assert exact.content.decode().count("unreadable (key ") >= 5
     step = StepRun.objects.get(run=run)

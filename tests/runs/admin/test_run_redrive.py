@@ -147,7 +147,7 @@ class TestTheAdvice:
             "Redrive on version 2</a>",
             "What differs in version 2</a>",
             "1 other run failed in the same way",
-            "?error_fingerprint=f00d&amp;redriven=no",
+            "?error_fingerprint=f00d&amp;status=unrepaired",
             reverse("admin:runs_run_redrive_all"),
         ):
             assert piece in shown, piece
@@ -157,10 +157,58 @@ class TestTheAdvice:
         assert "published since" not in shown
         assert "in the same way" not in shown
 
-    def test_one_that_was_redriven_sends_to_the_new_run(self) -> None:
+    @pytest.mark.parametrize(
+        ("status", "words"),
+        [
+            ("succeeded", "It is repaired:"),
+            ("dead_letter", "failed, too: go on from that one"),
+            ("cancelled", "which was cancelled"),
+            ("queued", "It is being redriven:"),
+        ],
+    )
+    def test_one_that_was_redriven_sends_to_the_new_run(
+        self, status: str, words: str
+    ) -> None:
         run = broken_run(flow())
-        make_run(run.workflow, replay_of=run, root_run=run)
-        assert "It was redriven already" in text(run)
+        new = make_run(run.workflow, replay_of=run, root_run=run, status=status)
+        shown = text(run)
+        assert words in shown
+        verbs = shown.partition('<ul class="verbs">')[2].partition("</ul>")[0]
+        first, second = verbs.split("</li>")[:2]
+        assert page(new) in first
+        assert "quiet-button" not in first
+        assert "Redrive from the failed step" in second
+        assert "quiet-button" in second
+
+    def test_one_of_its_redrives_that_succeeded_repairs_it_whatever_came_later(
+        self,
+    ) -> None:
+        run = broken_run(flow())
+        good = make_run(run.workflow, replay_of=run, root_run=run, status="succeeded")
+        make_run(run.workflow, replay_of=run, root_run=run, status="failed")
+        shown = text(run)
+        assert "It is repaired:" in shown
+        assert f'<a class="button" href="{page(good)}">' in shown
+
+    def test_its_own_redrives_and_what_is_repaired_are_no_other_runs(self) -> None:
+        run = broken_run(flow(), error_fingerprint="f00d")
+
+        def like(**fields: Any) -> Run:
+            return make_run(
+                run.workflow,
+                **{"status": "failed", "error_fingerprint": "f00d"} | fields,
+            )
+
+        again = like(replay_of=run, root_run=run)
+        assert "in the same way" not in text(run)
+        assert "in the same way" not in text(again)
+        like()
+        repaired = like()
+        make_run(
+            run.workflow, replay_of=repaired, root_run=repaired, status="succeeded"
+        )
+        for one in (run, again):
+            assert "1 other run failed in the same way" in text(one)
 
     def test_of_a_child_the_parent_is_redriven(self) -> None:
         parent = two_steps()

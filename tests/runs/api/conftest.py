@@ -9,8 +9,10 @@ import pytest
 from django.test import Client
 
 from automate.accounts.models import User
+from tests.api_people import api, stranger
 from tests.makers import make_key, make_user
 
+__all__ = ["api", "stranger"]
 Ask = Callable[..., Any]
 
 

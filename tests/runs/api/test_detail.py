@@ -259,7 +259,7 @@ def test_an_id_that_is_none_is_404_in_json(ask: Ask) -> None:
 def test_links_lead_to_what_they_name(ask: Ask) -> None:
     links = ask(f"runs/{make_run(status='failed').pk}").json()["links"]
 
-    assert set(links) == {"self", "steps", "attempts", "logs", "redrive"}
+    assert set(links) == {"self", "steps", "attempts", "logs", "redrive", "events"}
     for name in ("self", "steps", "attempts", "logs"):
         path = links[name].removeprefix("http://testserver/api/v1/")
         assert ask(path).status_code == 200

@@ -247,6 +247,15 @@ class TestWithDrains:
         assert found.status_code == 200
         assert (found.json()["status"], found.json()["result"]) == ("running", "none")
 
+    def test_what_waits_longer_is_a_202_that_says_so(
+        self, engine: Settings, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(execute, "DEFAULT_WAIT", 4)
+        with draining():
+            found = run_it(make_user(), publish(node("p", "delay", {"duration": 300})))
+        assert found.status_code == 202
+        assert found.json()["status"] == "waiting"
+
     def test_a_run_that_fails_is_a_200_with_its_error(self, engine: Settings) -> None:
         workflow = publish(given("a", n="{{ trigger.payload.gone }}"))
         with draining():

@@ -56,6 +56,15 @@ class TestRedrive:
         with pytest.raises(CommandError, match="There is no run"):
             said("redrive", str(uuid7()))
 
+    @pytest.mark.parametrize("more", [("--dry-run",), ("--yes",)])
+    def test_a_mistyped_workflow_is_told_with_the_near_one(
+        self, more: tuple[str, ...]
+    ) -> None:
+        publish(given("a"), slug="order-intake")
+        with pytest.raises(CommandError, match="Did you mean order-intake"):
+            said("redrive", "--workflow", "orderintake", *more)
+        assert not Campaign.objects.exists()
+
     def test_a_filter_becomes_a_campaign(self) -> None:
         first = make_run(status="failed")
         make_run(status="dead_letter")

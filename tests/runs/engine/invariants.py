@@ -10,10 +10,10 @@ from typing import Any
 from uuid import UUID
 
 from runs.engine.children import waits
+from runs.engine.clock import database_now
 from runs.engine.gathering import is_over
 from runs.engine.held import state_of
 from runs.engine.plan import plan
-from runs.engine.record import database_now
 from runs.engine.versions import Compiled, compiled
 from runs.models import Job, Run, StepRun
 from runs.states import FINAL_RUN, FINAL_STEP, RunStatus, StepStatus

@@ -80,6 +80,7 @@ class Engine(RuleBasedStateMachine):
         )
         self.check()
         self._check_followers()
+        self.world.ended.add(self.graph)
 
     def _settle(self) -> None:
         for _ in range(300):  # a limit lets few begin in each
@@ -239,7 +240,9 @@ class Engine(RuleBasedStateMachine):
         campaigning.advance()
         followers.start_followers()
         orphans.sweep()
-        exclusive.sweep()
+        sweep = exclusive.Sweep()
+        sweep.look()
+        sweep.look()
 
     # --- workers ------------------------------------------------------------------
 

@@ -131,10 +131,12 @@ GRAPHS: dict[str, Callable[[], Graph]] = {
 class World:
     """What lies outside of the engine: the receiver, and what it was sent.
 
-    `values` and `keys` hold what the effects of each (run, step) carried.
+    `values` and `keys` hold what the effects of each (run, step) carried; `ended` the
+    graphs of which a story went to its end.
     """
 
     weather: str = "fine"
+    ended: set[str] = field(default_factory=set)
     sent: dict[tuple[str, str], int] = field(default_factory=lambda: defaultdict(int))
     values: dict[tuple[str, str], set[Any]] = field(
         default_factory=lambda: defaultdict(set)

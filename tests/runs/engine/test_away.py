@@ -198,7 +198,7 @@ def test_a_drain_outlives_its_database(engine: Settings) -> None:
                     [name],
                 )
                 until(lambda: drain.drain._away)
-                until(lambda: len(drain.drain._results) == 4)
+                until(lambda: len(drain.drain._inbox.results) == 4)
             finally:
                 other.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS true')
             until(lambda: not Job.objects.exists())

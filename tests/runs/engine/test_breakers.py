@@ -15,7 +15,8 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from runs.engine import breakers, held_back
-from runs.engine.breakers import is_good
+from runs.engine.judging import is_good
+from runs.engine.ledger import DatabaseAway
 from runs.models import Job, RateBucket, Run, StepRun
 from tests.automate.lib.net.servers import (
     Handler,
@@ -25,6 +26,7 @@ from tests.automate.lib.net.servers import (
     read_request,
 )
 from tests.runs.drains import Hand, draining, no_jobs, together, until
+from tests.runs.faults import lost_commit
 from tests.runs.flows import (
     again,
     attempts,
@@ -285,6 +287,8 @@ class TestTheHealthy:
             (Done({}), None),
             (Retry(ERROR, attempt=sent(response_status=503)), False),
             (Fail(ERROR, attempt=sent(response_status=501)), False),
+            (Retry(ERROR, attempt=sent(response_status=500)), False),
+            (Fail(ERROR, attempt=sent(response_status=499)), True),
             (Retry(ERROR, attempt=sent(response_status=429)), True),
             (Retry(ERROR, attempt=sent(response_status=408)), True),
             (Fail(ERROR, attempt=sent(response_status=404)), True),
@@ -434,6 +438,50 @@ class TestTheProbe:
         assert len(broken.requests) == 10
         assert (row.state, row.pause) == ("open", 30)
         assert row.probe_at <= timezone.now()  # type: ignore[operator]
+
+    def test_its_answer_outlives_a_turn_that_was_rolled_back(
+        self,
+        hand: Hand,
+        broken: Server,
+        receiver: Server,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        """Shown to fail where the turn itself changes what the drain knows: the probe
+        is none any more when it is repeated, and its row stays until it expires."""
+        connect()
+        tripped(hand, broken)
+        run = started(publish(through("a", receiver)))
+        pass_time()
+        hand.claim()
+        results = hand.perform()
+        with lost_commit(monkeypatch, applied=False), pytest.raises(DatabaseAway):
+            hand.record(results)
+        connection.close()
+        assert breaker().state == "probing"
+        hand.record(results)
+
+        assert again(run).status == "succeeded"
+        assert breaker().is_closed
+        assert logged(run).count("its breaker is closed") == 1
+
+    def test_what_a_turn_counted_whose_commit_was_in_doubt_is_counted_once(
+        self, hand: Hand, broken: Server, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Shown to fail when a resolved doubt leaves the counts in memory."""
+        connect()
+        flow = publish(through("a", broken))
+        many(flow, 3)
+        hand.claim()
+        results = hand.perform()
+        with lost_commit(monkeypatch, applied=True), pytest.raises(DatabaseAway):
+            hand.record(results)
+        connection.close()
+        hand.record(results)
+        many(flow, 2)
+        hand.claim()
+        hand.record()
+
+        assert breaker().totals() == (5, 5)
 
     def test_one_without_a_permit_is_made_when_it_has_one(
         self, hand: Hand, broken: Server

@@ -39,6 +39,15 @@ def test_no_index_of_the_hot_table_holds_lease_until() -> None:
     assert not [text for text in texts if "lease_until" in text]
 
 
+@pytest.mark.postgresql
+def test_the_hot_table_leaves_room_and_is_cleaned_early() -> None:
+    """Room for a heartbeat's new version in the page of the old one."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT reloptions FROM pg_class WHERE relname = 'runs_job'")
+        (options,) = cursor.fetchone()
+    assert {"fillfactor=60", "autovacuum_vacuum_scale_factor=0.01"} <= set(options)
+
+
 @pytest.fixture
 def flow() -> Workflow:
     return publish(given("a"))

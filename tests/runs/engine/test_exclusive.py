@@ -5,15 +5,12 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.db import IntegrityError, connection, transaction
+from django.db import IntegrityError, transaction
 from django.db.models.functions import Now
-from django.test.utils import CaptureQueriesContext
-from pytest_django import Settings
 
 from automate.lib.database import write_transaction
 from runs.engine import exclusive, sql
@@ -24,8 +21,8 @@ from runs.engine.reap import SOLO_EXPIRIES, reap
 from runs.models import Job, Run
 from runs.services import Event, Target, accept, cancel, redrive
 from runs.states import RunStatus
-from tests.runs.drains import Hand, drained, in_thread, together, until
-from tests.runs.engine.test_claim import claim, crowd, owners
+from tests.runs.drains import Hand, drained, in_thread, until
+from tests.runs.engine.test_claim import claim
 from tests.runs.flows import again, expire, given, make_due, node, publish, started
 from tests.runs.kinds import teach, told
 from workflows.actions.base import Context
@@ -248,17 +245,45 @@ class TestRelease:
 
         assert taken(claim()) == [second.pk]
 
-    def test_the_sweep_finds_what_a_crash_left_parked(self, flow: Workflow) -> None:
+    def test_the_sweep_finds_what_a_crash_left_parked(
+        self, flow: Workflow, caplog: pytest.LogCaptureFixture
+    ) -> None:
         first, second = keyed(flow), keyed(flow)
         claim()
         held = keyed(flow, B), keyed(flow, B)
         claim()
         Job.objects.filter(run=first).delete()  # as if the release had been lost
+        sweep = exclusive.Sweep()
 
-        assert exclusive.sweep() > 0
+        assert sweep.look() == exclusive.LOOK_AGAIN
+        assert claim().jobs == (), "an end may be about to release it"
+        assert not caplog.messages
+        assert sweep.look() == exclusive.SWEEP_EVERY
 
         assert taken(claim()) == [second.pk]
         assert Job.objects.filter(run=held[1], due_at=sql.FAR).exists()
+        assert [text[:17] for text in caplog.messages] == ["released 1 run(s)"]
+        assert sweep.look() == exclusive.SWEEP_EVERY
+        assert len(caplog.messages) == 1
+
+    def test_the_sweep_leaves_alone_whose_turn_it_is(
+        self, flow: Workflow, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """The next one is due and not taken yet, with others parked behind it.
+
+        So it is for long in a workflow at its limit of runs.
+        """
+        first, _, third = keyed(flow), keyed(flow), keyed(flow)
+        claim()
+        finish(first)
+        assert Job.objects.filter(run=third, due_at=sql.FAR).exists()
+        assert not Job.objects.filter(holds_key=True).exists()
+        sweep = exclusive.Sweep()
+
+        for _ in range(3):
+            assert sweep.look() == exclusive.SWEEP_EVERY
+        assert Job.objects.filter(run=third, due_at=sql.FAR).exists()
+        assert not caplog.messages
 
     def test_an_arrival_finds_it_too(self, flow: Workflow) -> None:
         first, second = keyed(flow), keyed(flow)
@@ -290,85 +315,3 @@ class TestRelease:
         assert claim().jobs == ()
         finish(other)
         assert taken(claim()) == [fresh.pk]
-
-
-class TestUnderLoad:
-    def test_fifty_rounds_of_eight_claimers_never_overlap(self, flow: Workflow) -> None:
-        """Arrivals are committed out of order, and every claimer takes what it gets.
-
-        Shown to fail without the workflow's lock.
-        """
-        witness = Witness()
-        rounds = 50 if connection.vendor == "postgresql" else 5  # it has one writer
-        for number in range(rounds):
-            keys = [f"{number}-{letter}" for letter in "aab"]
-            ready = threading.Event()
-
-            def arrives(key: str, ready: threading.Event = ready) -> None:
-                with transaction.atomic():
-                    run = keyed(flow, key)
-                    witness.keys[str(run.pk)] = key
-                    if connection.vendor == "postgresql":
-                        ready.wait(0.02)  # others commit first
-
-            arrivals = [in_thread(lambda key=key: arrives(key)) for key in keys]  # type: ignore[misc]
-            for key in keys:
-                witness.keys[str(keyed(flow, key).pk)] = key
-            together(*[working(witness)] * 8)
-            ready.set()
-            for thread in arrivals:
-                thread.join(10)
-        together(*[working(witness)] * 2)
-
-        assert not Job.objects.exists()
-        assert len(witness.order) == 6 * rounds
-        assert set(witness.most.values()) == {1}
-
-    def test_a_burst_of_one_key_starves_nobody_and_is_parked_once(
-        self, flow: Workflow, settings: Settings
-    ) -> None:
-        """The claims of a burst, not its ends: how many, and what they write."""
-        crowd(flow, 5000, exclusive_key=A)
-        last = keyed(flow, B)
-        elsewhere = started(publish(given("a")))
-        claimer, parks = Claimer(), 0
-        found: list[Claim] = []
-        with CaptureQueriesContext(connection) as queries:
-            while not found or found[-1].parked:
-                found.append(claim(32, claimer))
-                parks += found[-1].parked
-
-        assert len(found) <= 12
-        assert parks == 4999, "each once"
-        assert owners(*found) == {flow.pk: 2, elsewhere.workflow_id: 1}
-        assert Job.objects.get(run=last).holds_key
-        assert len(queries) < 200, "a few a claim, however many jobs there are"
-        assert claim(32, claimer).jobs == ()
-
-    def test_the_oldest_is_found_behind_a_window_of_younger_ones(
-        self, flow: Workflow
-    ) -> None:
-        """Shown to fail when only jobs of a key that is held are parked: the younger
-        ones fill every claim, and their turn never comes."""
-        first = keyed(flow)
-        crowd(flow, 100, exclusive_key=A, due_at=Now() - timedelta(hours=1))
-        claimer = Claimer()
-
-        assert claim(8, claimer).parked == 100
-        assert taken(claim(8, claimer)) == [first.pk]
-
-
-def working(witness: Witness) -> Callable[[], None]:
-    """Claims and ends runs until none is left."""
-
-    def work() -> None:
-        claimer = Claimer()
-        while Job.objects.exists():
-            claimed = claim(4, claimer)
-            for job in claimed.jobs:
-                witness.begins(str(job.run_id))
-            for job in claimed.jobs:
-                witness.ends(str(job.run_id))
-                finish(Run.objects.get(pk=job.run_id))
-
-    return work

@@ -18,8 +18,18 @@ from runs.engine.reap import Reaper
 from runs.models import Job, Run
 from runs.services import cancel
 from tests.automate.lib.net.servers import Server, answer, read_request
+from tests.processes import in_the_end
 from tests.runs.drains import Hand, draining, in_thread, until
-from tests.runs.flows import again, call, expire, given, many, publish, started
+from tests.runs.flows import (
+    again,
+    attempts,
+    call,
+    expire,
+    given,
+    many,
+    publish,
+    started,
+)
 
 pytestmark = pytest.mark.usefixtures("engine")
 
@@ -60,21 +70,29 @@ def test_what_somebody_else_did_to_a_run_is_noticed(hand: Hand) -> None:
 def test_a_drain_lets_go_of_a_cancelled_run_while_its_step_goes_on(
     engine: Settings,
 ) -> None:
+    """Long before its time-out. Shown to fail without the comparison of leases."""
     engine.HEARTBEAT = 0.1
     release = threading.Event()
 
     def slow(sock: socket.socket, server: Server) -> None:
         server.requests.append(read_request(sock))
-        release.wait(20)
+        release.wait(40)
         sock.sendall(answer(body=b"{}"))
 
     with Server(slow) as server, draining(threads=2) as drains:
-        run = started(publish(call("a", server.url)))
-        held = drains[0].drain._held
-        until(lambda: held and next(iter(held.values())).in_flight)
+        run = started(publish(call("a", server.url, timeout=60)))
+        held, threads = drains[0].drain._held, drains[0].drain._threads
+        until(lambda: len(server.requests) == 1)
         cancel(run, by=None)
-        until(lambda: not held)
-        release.set()
+
+        try:
+            assert in_the_end(lambda: list(held), [], 10) == []
+            assert threads.unfinished == 1, "its step goes on"
+        finally:
+            release.set()
+        until(lambda: attempts(run))
+    assert [row.outcome for row in attempts(run)] == ["delivered"], "late, but kept"
+    assert again(run).status == "cancelled"
 
 
 def test_a_lease_that_passed_to_another_is_not_moved(hand: Hand) -> None:
@@ -155,16 +173,18 @@ def test_a_failed_beat_is_followed_by_the_next(
     """Without the thread every lease would run out. Shown to fail when only database
     errors are caught."""
     engine.HEARTBEAT = 0.02
-    beats = []
+    failed, followed = threading.Event(), threading.Event()
 
     def report() -> None:
-        beats.append(1)
-        if len(beats) == 1:
+        if not failed.is_set():
+            failed.set()
             raise error
+        followed.set()
 
     heartbeat = Heartbeat(list, report)
     heartbeat.start()
-    until(lambda: len(beats) >= 3)
+    assert failed.wait(5)
+    assert followed.wait(5), "no beat came after the one that failed"
     heartbeat.stop()
 
 

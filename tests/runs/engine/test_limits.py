@@ -65,6 +65,7 @@ def working(gauge: Gauge) -> Callable[[], None]:
     return work
 
 
+@pytest.mark.slow
 def test_fifty_rounds_of_eight_claimers_never_exceed_the_limit() -> None:
     """Witnessed where the runs are, not in the column that is to be tested.
 

@@ -41,12 +41,13 @@ def gone() -> Iterator[Server]:
 
 def bearer(**fields: Any) -> Connection:
     fields = {
+        "name": "crm",
         "kind": "bearer",
         "allowed_hosts": ["127.0.0.1"],
         "credentials": {"token": "t0ken-of-crm"},
         **fields,
     }
-    return Connection.objects.create(name="crm", **fields)
+    return Connection.objects.create(**fields)
 
 
 def calls(url: str, **config: Any) -> Workflow:
@@ -200,8 +201,13 @@ def test_what_cannot_be_written_is_known_still(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_a_connection_that_is_no_more_hinders_nobody() -> None:
-    row = bearer()
-    noted.gone(Gone(row.pk, "gone"))
-    row.delete()
+    lost, other = bearer(), bearer(name="erp")
+    for row in (lost, other):
+        noted.gone(Gone(row.pk, "gone"))
+    lost.delete()
 
     noted.write_down()
+
+    other.refresh_from_db()
+    assert other.status == "inactive"
+    assert noted._gone == {}, "nothing is left to be written"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -15,23 +14,9 @@ from runs.services import cancel
 from runs.states import RunStatus
 from tests.runs.drains import drained, draining, until
 from tests.runs.flows import again, given, node, publish, started, step, steps
-from tests.runs.kinds import teach, told
-from workflows.actions.outcomes import Done
+from tests.runs.kinds import told
 
 pytestmark = pytest.mark.usefixtures("engine")
-
-
-@pytest.fixture
-def gate(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
-    gate = threading.Event()
-
-    def wait(_: Any) -> Done:
-        gate.wait(20)
-        return Done(output="at last")
-
-    teach(monkeypatch, wait=wait)
-    yield gate
-    gate.set()
 
 
 def test_the_thread_of_an_ended_run_is_not_free(gate: threading.Event) -> None:

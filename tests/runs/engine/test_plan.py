@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import itertools
+import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
+from benchmarks.plan import GRAPHS
 from runs.engine import plan as module
 from runs.engine.plan import End, Graph, Plan, StepState, plan
 from runs.states import RunStatus, StepStatus
@@ -219,6 +221,21 @@ def test_each_connection_is_looked_at_once(monkeypatch: pytest.MonkeyPatch) -> N
 
     assert set(plan(large, states, NOW).start) == set(layers[-1])
     assert looks <= len(links)
+
+
+@pytest.mark.parametrize(
+    "shape", ["a line", "a fan-out and a join", "25 random layers"]
+)
+def test_five_hundred_steps_are_planned_in_milliseconds(shape: str) -> None:
+    """CPU time; `python -m benchmarks.plan` tells the figures, below one."""
+    large = Graph.of(GRAPHS[shape]())
+    states = dict.fromkeys(list(large.order)[:250], DONE)
+    costs = []
+    for _ in range(10):
+        before = time.process_time()
+        plan(large, states, NOW)
+        costs.append(time.process_time() - before)
+    assert min(costs) < 0.025
 
 
 def test_a_line_of_five_hundred_steps_is_planned_step_by_step() -> None:

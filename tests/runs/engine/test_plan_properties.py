@@ -45,7 +45,6 @@ def states_for(ids: list[str]) -> st.SearchStrategy[dict[str, StepState]]:
     state = st.builds(
         StepState,
         status=st.sampled_from(list(StepStatus)),
-        attempt=st.integers(0, 3),
         due_at=due,
         waiting_for=st.sampled_from(["", "time", "retry"]),
         port=st.sampled_from(["", "true", "false"]),

@@ -83,12 +83,22 @@ def test_a_task_never_waits_behind_another_while_there_is_room(
     pool = Pool(2)
     pool.submit(lambda: None)
     until(lambda: len(pool.results) == 1)
+    pool.results.clear()
     both = threading.Barrier(2)
+
+    def meets() -> bool:
+        try:
+            both.wait(2)
+        except threading.BrokenBarrierError:  # the other one was not begun meanwhile
+            return False
+        return True
+
     for _ in range(2):
-        pool.submit(lambda: both.wait(5))
+        pool.submit(meets)
         time.sleep(0.01)
 
-    until(lambda: len(pool.results) == 3)
+    until(lambda: len(pool.results) == 2)
+    assert pool.results == [True, True]
     pool.threads.close()
 
 
@@ -107,11 +117,20 @@ def test_what_is_unfinished_is_counted_until_its_thread_is_free() -> None:
 
 
 def test_closing_ends_the_threads() -> None:
-    before = threading.active_count()
     pool = Pool(4)
     both = threading.Barrier(4)
+
+    def here() -> threading.Thread:
+        both.wait(5)
+        return threading.current_thread()
+
     for _ in range(4):
-        pool.submit(lambda: both.wait(5))
+        pool.submit(here)
     until(lambda: len(pool.results) == 4)
+    assert len(set(pool.results)) == 4
+
     pool.threads.close()
-    until(lambda: threading.active_count() <= before)
+
+    for thread in pool.results:
+        thread.join(5)
+    assert not any(thread.is_alive() for thread in pool.results)

@@ -248,6 +248,9 @@ def test_used_up_tries_are_a_dead_letter(
     ended = again(run)
     assert (ended.status, ended.error_class) == (RunStatus.DEAD_LETTER, "Http500")
     assert steps(run) == {"a": "failed", "z": "skipped"}
+    log = ended.logs.get()
+    said = f"Failed, and its retries are used up: {ended.error_message}"
+    assert (log.level, log.message) == ("error", said)
     assert step(run, "a").exhausted
     assert step(run, "a").output["body"] == "no"
     assert [row.number for row in attempts(run)] == [1, 2]

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from pytest_django import Settings
 
-from runs.engine.drain import Reason
+from runs.engine.shift import Reason
 from runs.models import Job, StepRun, Worker
 from runs.states import RunStatus
 from tests.automate.lib.net.servers import Server, answer, read_request, stall
@@ -27,24 +26,9 @@ from tests.runs.flows import (
     step,
     steps,
 )
-from tests.runs.kinds import teach, told
-from workflows.actions.outcomes import Done
+from tests.runs.kinds import told
 
 pytestmark = pytest.mark.usefixtures("engine")
-
-
-@pytest.fixture
-def gate(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
-    """Steps that do `wait` hang until it opens: nothing can cut them off."""
-    gate = threading.Event()
-
-    def wait(_: Any) -> Done:
-        gate.wait(20)
-        return Done(output="at last")
-
-    teach(monkeypatch, wait=wait)
-    yield gate
-    gate.set()
 
 
 def slowly(seconds: float) -> Any:
@@ -173,7 +157,7 @@ class TestStop:
         stopping = threading.Event()
         drain = Draining(stopping=stopping.is_set)
         time.sleep(0.1)
-        assert drain.drain.reason is None
+        assert drain.drain._shift.reason is None
         stopping.set()
         assert drain.join() is Reason.STOPPED
 

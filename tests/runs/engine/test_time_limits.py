@@ -59,7 +59,7 @@ class TestRunTimeOut:
         assert steps(run) == {"pause": "cancelled"}
         assert ended.finished_at is not None
         assert ended.deadline is not None
-        assert ended.finished_at - ended.deadline < timedelta(seconds=0.5)
+        assert ended.finished_at - ended.deadline < timedelta(seconds=6)
 
     def test_a_step_in_flight_is_not_waited_for(self) -> None:
         with Server(stall) as server:
@@ -75,7 +75,7 @@ class TestRunTimeOut:
         assert (ended.status, ended.error_class) == (RunStatus.FAILED, "run_timeout")
         assert ended.finished_at is not None
         assert ended.deadline is not None
-        assert ended.finished_at - ended.deadline < timedelta(seconds=0.5)
+        assert ended.finished_at - ended.deadline < timedelta(seconds=6)
         assert again(run).finished_at == ended.finished_at
         assert "was discarded" in logged(run)
 

@@ -1,10 +1,7 @@
-"""Requests that were sent and never answered: retried, verified, asked about, ended."""
+"""Requests that were sent and never answered: retried, verified, ended."""
 
 from __future__ import annotations
 
-import json
-import socket
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -13,11 +10,11 @@ import pytest
 from runs import services
 from runs.engine.reap import reap
 from runs.engine.task import Interrupted
-from runs.models import Job, RateBucket, Run, WaitToken
-from runs.services import Decision, Given
-from tests.automate.lib.net.servers import Server, answer, read_request
+from runs.models import RateBucket, Run
+from tests.automate.lib.net.servers import answer
 from tests.makers import make_user
 from tests.runs.drains import Hand
+from tests.runs.engine.bank import Bank, key_of
 from tests.runs.flows import (
     again,
     attempts,
@@ -33,38 +30,6 @@ from tests.runs.flows import (
 from workflows.models import Connection
 
 pytestmark = pytest.mark.usefixtures("engine")
-
-
-class Bank(Server):
-    """Takes POSTs and answers none of them; GETs are answered with `says`."""
-
-    def __init__(self) -> None:
-        self.says = answer(b"{}", "404 Not Found", "Content-Type: application/json")
-        self.posts = b""  # the answer to a POST, when there is one
-        super().__init__(self._serve_one)
-
-    def _serve_one(self, sock: socket.socket, _: Server) -> None:
-        while request := read_request(sock):
-            self.requests.append(request)
-            reply = self.posts if request.startswith(b"POST") else self.says
-            if not reply:
-                return
-            sock.sendall(reply)
-
-    def sent(self, method: str) -> list[bytes]:
-        return [item for item in self.requests if item.startswith(method.encode())]
-
-    def knows(self, **body: Any) -> None:
-        """From now on it says that it has the charge."""
-        data = json.dumps(body).encode()
-        self.says = answer(data, "200 OK", "Content-Type: application/json")
-
-
-@pytest.fixture
-def bank() -> Iterator[Bank]:
-    server = Bank()
-    with server:
-        yield server
 
 
 def verified(bank: Bank, **more: Any) -> dict[str, Any]:
@@ -83,12 +48,6 @@ def turn(hand: Hand, run: Run) -> None:
     make_due(run)
     hand.claim()
     hand.record()
-
-
-def key_of(request: bytes) -> bytes:
-    lines = request.split(b"\r\n")
-    found = [line for line in lines if line.lower().startswith(b"idempotency-key:")]
-    return found[0].split(b": ")[1] if found else b""
 
 
 LATER = {"initial": 3600, "max": 3600, "jitter": 0}
@@ -330,89 +289,3 @@ class TestVerify:
 
         assert Run.objects.get(replay_of=run).status == "succeeded", fresh
         assert len(bank.sent("POST")) == 1
-
-
-class TestAsk:
-    @pytest.fixture
-    def asked(self, hand: Hand, bank: Bank) -> Run:
-        flow = publish(
-            call("pay", bank.url, on_unknown="ask"),
-            given("z", paid="{{ steps.pay.body.id }}"),
-        )
-        run = started(flow)
-        hand.claim()
-        hand.record()
-        return run
-
-    def say(self, run: Run, decision: Decision, **more: Any) -> None:
-        services.resume(run.pk, "pay", Given(decision, **more), by=make_user())
-
-    def test_it_waits_for_a_person_and_sends_nothing(
-        self, asked: Run, bank: Bank
-    ) -> None:
-        row = step(asked, "pay")
-        assert (row.status, row.waiting_for) == ("waiting", "signal")
-        token = WaitToken.objects.get()
-        assert token.kind == "unknown"
-        assert "was sent and not answered" in token.details["message"]
-        assert Job.objects.get().lease_token is None
-        assert len(bank.requests) == 1
-
-    def test_it_has_happened(self, hand: Hand, asked: Run) -> None:
-        self.say(asked, Decision.HAPPENED, comment="seen", body=b'{"id": 9}')
-        hand.claim()
-        hand.finish()
-
-        assert again(asked).status == "succeeded"
-        output = step(asked, "pay").output
-        assert (output["body"], output["comment"]) == ({"id": 9}, "seen")
-        assert step(asked, "z").output == {"paid": 9}
-        assert step(asked, "pay").port == ""
-
-    def test_it_has_not(self, hand: Hand, asked: Run, bank: Bank) -> None:
-        self.say(asked, Decision.NOT_HAPPENED)
-        hand.claim()
-        hand.record()
-        assert len(bank.sent("POST")) == 2
-        assert step(asked, "pay").waiting_for == "signal", "unknown again: asked again"
-        assert WaitToken.objects.get().decision == ""
-        bank.posts = answer(b'{"id": 1}', "200 OK", "Content-Type: application/json")
-        self.say(asked, Decision.NOT_HAPPENED)
-        hand.claim()
-        hand.finish()
-
-        assert again(asked).status == "succeeded"
-        assert len({key_of(item) for item in bank.sent("POST")}) == 1
-
-    def test_it_is_given_up(self, hand: Hand, asked: Run) -> None:
-        self.say(asked, Decision.GAVE_UP, comment="ask the bank")
-        hand.claim()
-
-        ended = again(asked)
-        assert (ended.status, ended.error_class) == ("failed", "unknown")
-        assert "ask the bank" in ended.error_message
-
-    def test_another_kind_of_answer_is_refused(self, asked: Run) -> None:
-        for decision in (Decision.APPROVED, Decision.RECEIVED):
-            with pytest.raises(services.NotWaiting):
-                self.say(asked, decision)
-
-    def test_a_worker_that_vanished_is_asked_about(
-        self, hand: Hand, bank: Bank
-    ) -> None:
-        run = started(publish(call("pay", bank.url, on_unknown="ask")))
-        hand.claim()
-        hand.perform()
-        reap(expire(run))
-        heir = Hand()
-        heir.claim_suspect()
-        heir.close()
-
-        assert heir.tasks == []
-        assert step(run, "pay").waiting_for == "signal"
-
-    def test_nobody_answers(self, hand: Hand, asked: Run) -> None:
-        make_due(asked)
-        hand.claim()
-
-        assert again(asked).error_class == "wait_timeout"

@@ -71,9 +71,13 @@ def test_a_drain_writes_it_down_with_its_heartbeat(
 ) -> None:
     settings.HEARTBEAT = 0.1
     row = secret()
-    with draining():
+    with draining() as drains:
         started(sends(receiver.url))
         until(lambda: last_use(row) is not None)
+        assert drains[0].reason is None, "it has not ended, and wrote"
+    moment = last_use(row)
+    assert moment is not None
+    assert abs(timezone.now() - moment) < timedelta(minutes=1)
 
 
 def test_a_secret_is_written_at_most_once_a_minute() -> None:

@@ -10,7 +10,7 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from automate.lib import payloads
-from automate.lib.encryption import get_ring, key_id_of
+from automate.lib.key_ring import get_ring, key_id_of
 from automate.lib.payloads import PayloadStore, opened
 from automate.rotation import rotate
 from runs import maintenance

@@ -62,9 +62,12 @@ def test_what_was_deleted_is_missing_and_the_others_stay(store: PayloadStore) ->
 def test_deleting_what_is_not_there_is_no_error(store: PayloadStore) -> None:
     store.delete([uuid7()])
     store.delete([])
-    gone = store.put(b"1")
+    gone, stays = store.put(b"1"), store.put(b"2")
     store.delete([gone, uuid7()])
     store.delete([gone])
+
+    assert list(store.references(soon())) == [stays]
+    assert store.get(stays) == b"2"
 
 
 def test_writing_again_takes_the_place_of_what_was_there(store: PayloadStore) -> None:

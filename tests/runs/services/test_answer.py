@@ -98,4 +98,5 @@ def test_a_run_without_an_answer_costs_one_query(
 ) -> None:
     run = make_run(status="running")
     with django_assert_num_queries(1):
-        answer_of(run.pk)
+        found = answer_of(run.pk)
+    assert found == Answer(run.pk, RunStatus.RUNNING)

@@ -6,10 +6,12 @@ from typing import Any
 
 import pytest
 from django.db import connections
+from django.db.models import QuerySet
 from django.db.models.functions import Now
 from pytest_django import DjangoAssertNumQueries
 
 from automate.accounts.models import AuditEntry
+from automate.lib.ids import uuid7
 from runs.models import Campaign, CampaignRun, Job, Run
 from runs.services import campaigning, campaigns, redrive
 from runs.services.campaigning import advance
@@ -69,6 +71,32 @@ class TestWhatIsMeant:
 
         assert list(campaigns.matching({}, None)) == [other]
 
+    def test_not_a_failed_redrive_beside_one_that_succeeded(self) -> None:
+        """Its effects would be sent once more, under new keys."""
+        run, other = failed_runs(2)
+        first = redrive(run, by=None)
+        drained()
+        second = redrive(run, by=None, version="latest")
+        drained()
+
+        assert [again(one).status for one in (first, second)] == ["failed", "succeeded"]
+        assert list(campaigns.matching({}, None)) == [other]
+        named = {"status": ["failed", "succeeded"]}
+        assert list(campaigns.matching(named, None)) == [other, second]
+
+    def test_one_that_was_redriven_since_it_was_written_down_is_let_be(self) -> None:
+        run, _other = failed_runs(2)
+        first = redrive(run, by=None)
+        drained()
+        campaign = campaigns.start_campaign({}, by=None, version="latest")
+        second = redrive(run, by=None, version="latest")
+        drained()
+        go_on()
+
+        item = CampaignRun.objects.get(campaign=campaign, run=first)
+        assert item.fresh is None
+        assert item.refused == f"It was redriven already, as {second.pk}."
+
     def test_not_the_child_of_a_run(self) -> None:
         parent = make_run(status="failed")
         make_run(status="failed", parent=parent, parent_node="loop", item_index=0)
@@ -88,6 +116,35 @@ class TestWhatIsMeant:
     def test_an_unknown_filter_is_refused_by_name(self) -> None:
         with pytest.raises(CampaignRefused, match="Unknown filter colour"):
             campaigns.count({"colour": "red"}, by=None)
+
+    def test_the_children_of_a_run_are_refused_instead_of_matching_nothing(
+        self,
+    ) -> None:
+        parent = make_run(status="failed")
+        make_run(parent.workflow, status="failed", parent=parent)
+        for ask in (campaigns.count, campaigns.start_campaign):
+            with pytest.raises(CampaignRefused, match="Redrive that one"):
+                ask({"parent": str(parent.pk)}, by=None)
+
+    def test_an_unknown_workflow_is_refused_with_names_that_are_near(self) -> None:
+        flow = make_workflow(slug="order-intake")
+        for ask in (campaigns.count, campaigns.start_campaign):
+            with pytest.raises(CampaignRefused) as refused:
+                ask({"workflow": "ordr-intake"}, by=None)
+            assert str(refused.value) == (
+                'There is no workflow "ordr-intake". Did you mean order-intake?'
+            )
+        with pytest.raises(CampaignRefused, match="There is no workflow"):
+            campaigns.count({"workflow": str(uuid7())}, by=None)
+        for name in ("order-intake", str(flow.pk)):
+            assert campaigns.count({"workflow": name}, by=None) == 0
+
+    def test_another_team_s_workflow_is_none_and_not_named(self) -> None:
+        make_workflow(slug="order-intake", team=_team())
+        for name in ("order-intake", "order-intak"):
+            with pytest.raises(CampaignRefused) as refused:
+                campaigns.count({"workflow": name}, by=make_user())
+            assert str(refused.value) == f'There is no workflow "{name}".'
 
     @pytest.mark.parametrize(
         ("wanted", "said"),
@@ -178,7 +235,8 @@ class TestBeginning:
             make_run(status="failed")
 
         with django_assert_max_num_queries(7):
-            campaigns.start_campaign({}, by=None)
+            campaign = campaigns.start_campaign({}, by=None)
+        assert campaign.total == 30
 
     @pytest.mark.parametrize(
         ("options", "reason"),
@@ -198,6 +256,13 @@ class TestBeginning:
         with pytest.raises(CampaignRefused, match=reason):
             campaigns.start_campaign({}, by=None, **options)
         assert not Campaign.objects.exists()
+
+    def test_what_failed_in_runs_that_succeeded_is_refused(self) -> None:
+        make_run(status="succeeded")
+        wanted = {"status": ["succeeded"]}
+        with pytest.raises(CampaignRefused, match="nothing failed"):
+            campaigns.start_campaign(wanted, by=None)
+        assert campaigns.start_campaign(wanted, by=None, start="start").total == 1
 
     def test_nothing_to_do_is_refused(self) -> None:
         with pytest.raises(CampaignRefused, match="No run matches"):
@@ -365,6 +430,13 @@ def again_at(campaign: Campaign) -> Any:
     return campaign.next_at
 
 
+def end(runs: QuerySet[Run], status: str) -> None:
+    """As a drain would, without what it does for that."""
+    ids = list(runs.values_list("pk", flat=True))
+    Job.objects.filter(run__in=ids).delete()
+    Run.objects.filter(pk__in=ids).update(status=status, finished_at=Now())
+
+
 class TestStopping:
     def test_it_waits_for_the_first_ones_before_it_goes_on(self) -> None:
         failed_runs(5)
@@ -390,6 +462,30 @@ class TestStopping:
         assert campaign.status == "stopped"
         assert "2 of 2 redrives have failed, more than 20%" in campaign.reason
         assert redriven(campaign) == 2
+
+    @pytest.mark.parametrize(("failed", "total"), [(4, 21), (5, 20)])
+    def test_unless_told_otherwise_twenty_are_looked_at_and_a_fifth_may_fail(
+        self, failed: int, total: int
+    ) -> None:
+        """Shown to fail with a default of 19, of 21, and with shares of 0.19, 0.25."""
+        flow = publish(given("a"))
+        for _ in range(21):
+            make_run(flow, status="failed")
+        campaign = campaigns.start_campaign({}, by=None, start="start", rate=100)
+        go_on(25)
+        assert redriven(campaign) == 20
+
+        made = CampaignRun.objects.filter(campaign=campaign).values("fresh")
+        fresh = Run.objects.filter(pk__in=made)
+        end(fresh, "succeeded")
+        end(fresh.order_by("pk")[:failed], "failed")
+        go_on(2)
+
+        campaign.refresh_from_db()
+        assert redriven(campaign) == total
+        assert (campaign.status == "stopped") == (total == 20)
+        untold = Campaign()
+        assert (untold.check_after, untold.max_failed) == (20, 0.2)
 
     def test_as_many_as_allowed_do_not(self, hand: Hand) -> None:
         failed_runs(6)

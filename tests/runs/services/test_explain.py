@@ -113,6 +113,13 @@ class TestWaiting:
         make_job(run, due_in=fields.pop("due_in", -1), **fields)
         return run
 
+    def test_its_status_is_the_one_that_its_page_shows(self) -> None:
+        run = make_run(status="running")
+        make_job(run, due_in=60)
+        assert explained(run).subject.endswith(": waiting")
+        Job.objects.filter(run=run).update(due_at=run.created_at)
+        assert explained(run).subject.endswith(": running")
+
     def test_its_place_in_the_queue(self) -> None:
         first, second = self.due(due_in=-10), self.due(due_in=-5)
         urgent = self.due(priority=0, due_in=-1)

@@ -6,10 +6,12 @@ from typing import Any
 
 import pytest
 from django.urls import reverse
+from django.utils import timezone
 
 from automate.accounts.models import Team
 from tests.admin_world import boss, flow, operator, signed_in
 from tests.makers import make_run
+from webhooks.explain import explain_event
 from webhooks.models import InboundEvent
 from workflows.models import Secret, Workflow
 
@@ -52,6 +54,32 @@ def test_events_are_found_by_id_run_reason_and_trigger() -> None:
     assert listed(reason__exact="bad_signature") == {second}
     trigger = str(workflow.triggers.get().pk)
     assert listed(trigger__id__exact=trigger) == {first, second}
+
+
+def test_many_counted_together_go_by_no_id() -> None:
+    event(flow(), reason="bad_signature", event_id="evt-1", count=1)
+    many = event(flow("other"), reason="bad_signature", event_id="evt-9", count=3,
+        minute=timezone.now(),
+    )  # fmt: skip
+    text = signed_in(boss()).get(reverse(LIST)).content.decode()
+    assert "evt-1" in text
+    assert "evt-9" not in text
+    page = reverse("admin:webhooks_inboundevent_change", args=(many.pk,))
+    assert "evt-9" not in signed_in(boss()).get(page).content.decode()
+
+
+def test_the_page_has_its_own_name_and_the_answer_of_the_command() -> None:
+    found = event(flow(), reason="filtered")
+    page = reverse("admin:webhooks_inboundevent_change", args=(found.pk,))
+    text = signed_in(boss()).get(page).content.decode()
+    assert "<h1>Turned-away event</h1>" in text
+    assert explain_event(found).answer in text
+    assert explain_event(found).answer.startswith("It did not run: filtered.")
+
+
+def test_reasons_are_written_alike() -> None:
+    labels = [str(label) for label in InboundEvent.Reason.labels]
+    assert labels == [label.lower() for label in labels]
 
 
 def test_a_team_sees_its_own_and_strangers_are_the_superuser_s() -> None:

@@ -59,10 +59,13 @@ def test_why_a_delivery_did_not_run_at_one_trigger() -> None:
 
 def test_the_latest_that_a_trigger_turned_away_are_listed() -> None:
     trigger = make_trigger({"condition": "false"}, path="orders/in")
-    assert "no event is known" in said("--trigger", "orders/in")
+    whose = f"the webhook trigger of {trigger.workflow}"
+    assert f"came to {whose} and" in said("--trigger", "orders/in")
+    with pytest.raises(CommandError, match=f"among the events of {whose}"):
+        said("evt-0", "--trigger", "orders/in")
     post(trigger, {}, idempotency_key="evt-1")
     text = said("--trigger", "/orders/in")
-    assert "Filtered at condition" in text
+    assert "filtered at condition" in text
     assert "evt-1" in text
     (row,) = jsonio.loads(said("--trigger", trigger.key, "--json").encode())
     assert (row["gate"], row["event_id"], row["run_id"]) == ("condition", "evt-1", None)

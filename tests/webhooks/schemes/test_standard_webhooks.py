@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from standardwebhooks.webhooks import Webhook
+from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
 from automate.lib import signing
 from automate.lib.ids import new_secret
@@ -118,13 +118,24 @@ def test_a_signed_timestamp_that_is_no_number_is_rejected(stamp: str) -> None:
     body=st.text().map(str.encode),
     message=st.text(st.characters(codec="ascii", categories=["L", "N"]), min_size=1),
 )
-def test_the_reference_library_accepts_what_is_signed_here(
+def test_the_reference_library_accepts_what_is_signed_here_and_nothing_else(
     body: bytes, message: str
 ) -> None:
     secret = new_secret()
     now = datetime.now(UTC)
     headers = scheme.sign(Outgoing(body, secret.encode(), now, message), CONFIG)
-    Webhook(secret).verify(body, headers, json_parse=False)
+    assert accepts(Webhook(secret), body, headers)
+    assert not accepts(Webhook(secret), body + b"x", headers)
+    assert not accepts(Webhook(new_secret()), body, headers)
+
+
+def accepts(reference: Webhook, body: bytes, headers: dict[str, str]) -> bool:
+    """What the reference library says of a request."""
+    try:
+        reference.verify(body, headers, json_parse=False)
+    except WebhookVerificationError:
+        return False
+    return True
 
 
 @given(body=st.text().map(str.encode), seconds=st.integers(0, 2**31))

@@ -254,7 +254,18 @@ class TestSigning:
         assert request.headers["webhook-timestamp"] == "1767225600"
         assert request.headers["webhook-signature"].startswith("v1,")
 
-    @pytest.mark.parametrize("signing", ["x", {"x": 1}, {"secret": "whsec_%"}])
+    def test_several_secrets_sign_each(self, build: Any) -> None:
+        other = "whsec_" + "A" * 32
+        signing = {"scheme": "standard_webhooks", "secret": f" {SECRET}  {other} "}
+        request = build({"body": {"a": 1}, "signing": signing}, clock=SystemClock())
+        headers = dict(request.headers.items())
+        assert len(headers["webhook-signature"].split(" ")) == 2
+        for secret in (SECRET, other):
+            assert Webhook(secret).verify(request.body, headers) == {"a": 1}
+
+    @pytest.mark.parametrize(
+        "signing", ["x", {"x": 1}, {"secret": "whsec_%"}, {"secret": " "}]
+    )
     def test_a_bad_secret_is_refused_without_showing_it(
         self, signing: Any, build: Any
     ) -> None:

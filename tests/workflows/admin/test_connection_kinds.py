@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from django.test import Client
+from django.urls import reverse
 from pytest_django import Settings
 
 from automate.accounts.models import AuditEntry, Team
@@ -209,7 +210,10 @@ def test_the_button_asks_the_base_url(
         note = press(client, row)
 
     assert words in note
-    assert (row.status, row.last_check) == (expected, note.removeprefix("crm: "))
+    assert (row.status, row.last_check) == (
+        expected,
+        note.removeprefix("Connection crm: "),
+    )
     assert row.last_checked_at is not None
     assert b"GET / HTTP/1.1" in server.requests[0]
     assert f"Bearer {CANARY}".encode() in server.requests[0]
@@ -235,6 +239,20 @@ def test_the_button_fetches_a_token_and_keeps_it(client: Client) -> None:
         Connection.objects.update(token=None)
         assert "invalid_client" in press(client, row)
         assert row.status == "error"
+
+
+def test_the_form_has_a_hint_about_kinds_and_a_reason_only_where_there_is_one(
+    client: Client,
+) -> None:
+    add = client.get(reverse("admin:workflows_connection_add")).content.decode()
+    assert "Which boxes there are depends on the kind" in add
+    row = stored("https://crm.example.com")
+    page = reverse("admin:workflows_connection_change", args=(row.pk,))
+    assert "field-why" not in client.get(page).content.decode()
+    Connection.objects.update(status="inactive", status_reason="It answered 410.")
+    text = client.get(page).content.decode()
+    assert "field-why" in text
+    assert "It answered 410." in text
 
 
 def test_the_button_is_behind_the_guard(client: Client) -> None:

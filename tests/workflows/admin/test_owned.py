@@ -15,8 +15,8 @@ from tests.workflows.admin.test_write_only import (
     connection_form,
     secret_form,
 )
-from workflows.admin.owned import added_hosts, origin_changed
 from workflows.models import Connection, Secret
+from workflows.services.owned import added_hosts, origin_changed
 
 pytestmark = pytest.mark.django_db
 NOUNS = ("secret", "connection")

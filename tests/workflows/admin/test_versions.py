@@ -53,6 +53,30 @@ def test_the_page_says_what_a_version_changed() -> None:
     assert 'Step "notify": config.method changed: "POST" -> "PUT"' in text
 
 
+def test_the_page_names_both_versions_with_who_when_and_why() -> None:
+    workflow = changed()
+    person = boss()
+    save_draft(workflow, DEFINITION, by=person)
+    publish(workflow, by=person, note="Back to POST")
+    third = version(workflow, 3)
+    text = shown(signed_in(person), third, "diff")
+    assert f"by {person}" in text
+    assert "“Back to POST”" in text
+    assert "1 change<" in text
+    assert "The triggers are the same." in text
+    assert f'href="{address(version(workflow, 2), "rollback")}"' in text
+    assert f'href="{address(third, "rollback")}"' not in text
+
+
+def test_the_page_says_that_triggers_differ() -> None:
+    workflow = flow()
+    document = {"definition": DEFINITION, "triggers": [{"kind": "manual"}]}
+    save_draft(workflow, document, by=None)
+    publish(workflow, by=None)
+    text = shown(signed_in(boss()), version(workflow, 2), "diff")
+    assert "The triggers differ, too." in text
+
+
 def test_the_page_compares_with_the_draft() -> None:
     workflow = changed()
     text = shown(signed_in(boss()), version(workflow, 2), "diff", "?against=draft")

@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 from django.conf import settings
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 
-from automate.accounts.models import AuditEntry
+from automate.accounts.models import AuditEntry, Team
+from tests.makers import make_user
 from workflows.models import Secret, Trigger, Workflow
 
 pytestmark = pytest.mark.django_db
@@ -63,6 +64,39 @@ def test_an_import_without_publish_is_a_draft(tmp_path: Path) -> None:
     assert workflow.published is None
     assert "orders: created, saved" not in out
     assert "orders: created as draft (draft)" in out
+
+
+def test_what_nobody_owns_says_so_and_may_be_given_an_owner(tmp_path: Path) -> None:
+    person, other = make_user("ops@example.com"), make_user("dev@example.com")
+    team = Team.objects.create(name="Sales", slug="sales")
+    file = write(tmp_path, GOOD)
+    _, out, _ = run(file)
+    assert "note: nobody owns it; --owner EMAIL names who does" in out
+    _, out, _ = run(file, "--owner", "OPS@example.com", "--team", "sales")
+    assert "nobody owns" not in out
+    workflow = Workflow.objects.get()
+    assert (workflow.owner, workflow.team) == (person, None)
+    run(file, "--owner", other.email)
+    workflow.refresh_from_db()
+    assert workflow.owner == person
+    workflow.delete()
+    _, told = report(file, "--owner", person.email, "--team", "sales")
+    (item,) = told["workflows"]
+    assert (item["owner"], item["team"]) == ("ops@example.com", "sales")
+    workflow = Workflow.objects.get()
+    assert (workflow.owner, workflow.team) == (person, team)
+
+
+@pytest.mark.parametrize(
+    ("option", "words"),
+    [("--owner", "there is nobody with"), ("--team", "there is no team")],
+)
+def test_an_unknown_owner_or_team_is_refused_before_anything_is_done(
+    tmp_path: Path, option: str, words: str
+) -> None:
+    with pytest.raises(CommandError, match=words):
+        run(write(tmp_path, GOOD), option, "nobody@example.com")
+    assert not Workflow.objects.exists()
 
 
 def test_publish_prints_the_address_of_each_trigger(tmp_path: Path) -> None:

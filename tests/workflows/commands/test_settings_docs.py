@@ -1,4 +1,4 @@
-"""docs/settings.md and .env.example say what automate.env declares."""
+"""docs/settings.md and .env.example say what automate.settings_table declares."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from django.core.management import call_command
 
-from automate.env import BASE_DIR, SETTINGS
+from automate.env import BASE_DIR
+from automate.settings_table import SETTINGS
 from workflows.management.commands import settings_docs
 
 

@@ -146,6 +146,38 @@ def test_a_token_that_was_revoked_is_fetched_anew_within_the_attempt(
     ]
 
 
+def test_two_that_were_revoked_are_followed_by_a_new_one(
+    provider: Provider, run: Any
+) -> None:
+    """This process has one, the row another that holds longer; shown to fail when
+    only one more request is made, whatever token it carries."""
+    provider.life = 1000
+    run(link(provider))
+    own = tokens.take_unwritten()[CONNECTION]
+    stored = {**own.as_data(), "value": "of the row", "expires_at": own.expires_at + 9}
+    provider.revoked.update(provider.given)
+
+    outcome = run(link(provider, token=stored))
+
+    assert isinstance(outcome, Done)
+    assert provider.calls[1:] == ["of the row", *provider.given]
+    assert len(provider.given) == 2
+
+
+def test_a_token_of_the_row_serves_where_the_own_one_was_revoked(
+    provider: Provider, run: Any
+) -> None:
+    run(link(provider))
+    own = tokens.take_unwritten()[CONNECTION]
+    provider.given.append("of the row")  # another process fetched it
+    stored = {**own.as_data(), "value": "of the row", "expires_at": own.expires_at - 9}
+    provider.revoked.add(own.value)
+
+    assert isinstance(run(link(provider, token=stored)), Done)
+    assert provider.calls == [own.value, own.value, "of the row"]
+    assert len(provider.asked) == 1
+
+
 def test_an_api_that_always_says_401_is_asked_twice(
     provider: Provider, run: Any
 ) -> None:

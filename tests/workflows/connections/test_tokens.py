@@ -98,11 +98,30 @@ def test_a_token_that_still_holds_is_used_when_no_other_can_be_had() -> None:
 def test_what_the_receiver_refused_is_used_neither_from_here_nor_from_the_row() -> None:
     tokens, fetch = Tokens(), Fetch(token("first"), token("second"))
     get(tokens, fetch)
-    tokens.refuse(KEY, "first")
+    tokens.refuse(KEY, "first", NOW)
 
     assert get(tokens, fetch, token("first", 9999)) == "second"
     assert get(tokens, fetch, token("first", 9999)) == "second"
     assert fetch.count == 2
+
+
+def test_all_that_were_refused_lately_are_remembered() -> None:
+    """Shown to fail when the second one's refusal forgets the first."""
+    tokens, fetch = Tokens(), Fetch(token("first"), token("third"))
+    get(tokens, fetch)
+    for value in ("first", "second"):
+        tokens.refuse(KEY, value, NOW)
+
+    assert get(tokens, fetch, token("second", 9999)) == "third"
+
+
+def test_only_a_token_that_was_fetched_since_is_no_old_one() -> None:
+    tokens = Tokens()
+    get(tokens, Fetch(token("own")))
+
+    assert tokens.refuse(KEY, "own", NOW) is False
+    assert tokens.refuse(KEY, "own", NOW + 1) is True
+    assert tokens.refuse(KEY, "of the row", NOW) is True
 
 
 def crowd(tokens: Tokens, fetch: Fetch, size: int = 16) -> list[str]:

@@ -23,7 +23,8 @@ VALIDATOR = Draft202012Validator(SCHEMA)
 
 
 def test_it_is_a_schema_itself() -> None:
-    Draft202012Validator.check_schema(SCHEMA)
+    of_schemas = Draft202012Validator(Draft202012Validator.META_SCHEMA)
+    assert [error.message for error in of_schemas.iter_errors(SCHEMA)] == []
 
 
 CONFIGS = st.one_of(
@@ -63,8 +64,20 @@ NODES = st.fixed_dictionaries(
         "extra": st.none(),
     },
 )
+ENDS = st.sampled_from(["a", "b", "gone", "", "x" * 100, "x" * 101])
+CONNECTIONS = st.fixed_dictionaries(
+    {
+        "from": ENDS | json_trees,
+        "to": ENDS | json_trees,
+        "on": st.sampled_from(["success", "failure", "", "x" * 101]) | json_trees,
+    },
+    optional={"if": st.none()},
+)
 DEFINITIONS = st.fixed_dictionaries(
-    {"nodes": st.lists(NODES, max_size=3), "connections": st.just([])},
+    {
+        "nodes": st.lists(NODES, max_size=3),
+        "connections": st.lists(CONNECTIONS | json_trees, max_size=3) | json_trees,
+    },
     optional={
         "variables": st.just({}) | json_trees,
         "output": json_trees,
@@ -79,6 +92,15 @@ def test_the_schema_accepts_exactly_what_the_code_accepts(value: Any) -> None:
     problems = structural_problems(value, KINDS)
     assert VALIDATOR.is_valid(value) == (not problems)
     assert all(problem.message for problem in problems)
+
+
+@settings(max_examples=120, deadline=None)
+@given(st.lists(CONNECTIONS | json_trees, min_size=1, max_size=2) | json_trees)
+def test_of_connections_between_sound_steps_too(connections: Any) -> None:
+    """Shown to fail where the code passes over what is wrong with connections."""
+    value = {**definition([step("a"), step("b")]), "connections": connections}
+    problems = structural_problems(value, KINDS)
+    assert VALIDATOR.is_valid(value) == (not problems)
 
 
 @settings(max_examples=80, deadline=None)

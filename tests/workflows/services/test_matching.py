@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from workflows.models import Trigger
 from workflows.services.documents import TriggerSpec
-from workflows.services.triggers import match
+from workflows.services.matching import match
 
 KIND = st.sampled_from(["webhook", "api"])
 NODE = st.sampled_from(["", "", "a", "b", "c"])

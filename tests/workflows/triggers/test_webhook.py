@@ -18,7 +18,8 @@ from workflows.triggers.schemes import (
     options_of,
     scheme_of,
 )
-from workflows.triggers.webhook import MAX_BODY, longest_wait
+from workflows.triggers.webhook import longest_wait
+from workflows.triggers.webhook_schema import MAX_BODY
 
 WEBHOOK = get("webhook")
 
@@ -33,10 +34,11 @@ def problems(**config: Any) -> dict[str, str]:
 
 
 def test_every_config_schema_is_json_schema() -> None:
+    of_schemas = Draft202012Validator(Draft202012Validator.META_SCHEMA)
     for kind in all_kinds().values():
-        Draft202012Validator.check_schema(dict(kind.config_schema))
+        assert of_schemas.is_valid(dict(kind.config_schema)), kind
     for scheme in SCHEMES.values():
-        Draft202012Validator.check_schema(dict(scheme.options_schema))
+        assert of_schemas.is_valid(dict(scheme.options_schema)), scheme
 
 
 def test_the_defaults_of_a_scheme_fit_its_options_schema() -> None:
@@ -82,9 +84,27 @@ def test_a_token_in_a_header_may_be_called_by_that() -> None:
     assert problems(scheme="header", header="X-Key") == {}
 
 
+def test_the_options_of_a_scheme_stand_under_its_own_name_alone() -> None:
+    """`header` is an option too, so what stands under it can be no options."""
+    found = problems(scheme="header", header={"header": "X-Key"})
+    where = 'options stand beside "scheme" or under "token", each once'
+    assert found == {"config.header": where}
+    assert problems(scheme="token", token={"header": "X-A"}, header="X-B") == found
+
+
 def test_options_of_another_scheme_are_refused() -> None:
     found = problems(scheme="github", hmac={"header": "X-Sig"})
     assert found == {"config.hmac": 'is for the scheme "hmac", not "github"'}
+
+
+def test_an_option_says_whose_it_is() -> None:
+    whose = "is an option of hmac, token; "
+    found = problems(scheme="github", header="X-Sig")
+    assert found == {"config.header": f'{whose}"scheme" here is "github"'}
+    found = problems(header="X-Sig")
+    assert found == {"config.header": f'{whose}"scheme" here is "none"'}
+    assert problems(heeder="X-Sig")["config.heeder"].startswith("unknown key (known")
+    assert problems(scheme="pgp", header="X")["config.header"].startswith("unknown key")
 
 
 @pytest.mark.parametrize(

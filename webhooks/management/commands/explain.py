@@ -71,7 +71,7 @@ class Command(BaseCommand):
         if not events:
             self.stdout.write(
                 f"Of the last {settings.RETENTION_DAYS} days no event is known that "
-                f"came to {trigger} and did not become a run."
+                f"came to {_named(trigger)} and did not become a run."
             )
         for event in events:
             row = _row(event)
@@ -90,7 +90,7 @@ def _row(event: InboundEvent) -> dict[str, Any]:
         "at": f"{event.at:%Y-%m-%d %H:%M:%S} UTC",
         "why": event.get_reason_display(),
         "gate": event.gate,
-        "event_id": event.event_id,
+        "event_id": event.known_as,
         "count": event.count,
         "run_id": str(event.first_run_id) if event.first_run_id else None,
     }
@@ -107,14 +107,19 @@ def _trigger(name: str) -> Trigger:
     return found
 
 
+def _named(trigger: Trigger) -> str:
+    return f"the {trigger.kind} trigger of {trigger.workflow}"
+
+
 def _nowhere(wanted: str, trigger: Trigger | None) -> str:
-    where = f" at {trigger}" if trigger else ""
+    where = f" among the events of {_named(trigger)}" if trigger else ""
     days = settings.RETENTION_DAYS
     return (
         f"Nothing here has the id {wanted}{where}. Runs and turned-away events are "
         f"kept for {days} days (a workflow may have its own number), then purged. "
-        "Senders who did not prove who they are (401), and bodies that did not "
-        "come whole, are counted by the minute, not kept by their ids: "
+        "Senders who did not prove who they are (401), events over a rate limit (429) "
+        "and bodies that did not come whole are counted by the minute, not kept by "
+        "their ids: "
         "`manage.py explain --trigger KEY` lists those of a trigger, and the admin "
         "shows the others under Turned away."
     )

@@ -148,7 +148,7 @@ class HttpRequest(Action):
 
 def _after_signing_in(sent: Sent, kind: Kind) -> Outcome:
     """As above; where the receiver refuses the credentials, once more with others."""
-    again = False
+    began, again = sent.context.clock.now().timestamp(), False
     while True:
         try:
             sent = signed_in(sent, kind)
@@ -159,7 +159,7 @@ def _after_signing_in(sent: Sent, kind: Kind) -> Outcome:
             return _unanswered(sent, error)
         link = sent.context.connection
         assert link is not None  # noqa: S101 - it has signed in
-        if response.status != 401 or again or not kind.refused(link):
+        if response.status != 401 or not kind.refused(link, began, again=again):
             break
         again = True
     outcome = _answered(sent, response)

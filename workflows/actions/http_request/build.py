@@ -242,22 +242,27 @@ def _route(connection: ConnectionData | None) -> Route | None:
 
 
 def _sign(context: Context, headers: Headers, body: bytes) -> None:
-    """Standard Webhooks 1.0; its message id is the same for every attempt."""
+    """Standard Webhooks 1.0; its message id is the same for every attempt.
+
+    Several secrets, separated by spaces, make as many signatures.
+    """
     signing = context.config.get("signing")
     if not signing:
         return
     secret = signing.get("secret") if isinstance(signing, dict) else None
-    if not isinstance(secret, str):
+    if not isinstance(secret, str) or not secret.strip():
         raise BadConfig("signing.secret must be text")
     now = int(context.clock.now().timestamp())
     key = context.idempotency_key
     try:
-        signature = standard_webhooks_signature(secret, key, now, body)
+        signatures = [
+            standard_webhooks_signature(one, key, now, body) for one in secret.split()
+        ]
     except ValueError:
         raise BadConfig('signing.secret must be "whsec_" followed by base64') from None
     headers.add("webhook-id", key)
     headers.add("webhook-timestamp", str(now))
-    headers.add("webhook-signature", signature)
+    headers.add("webhook-signature", " ".join(signatures))
 
 
 def _allowed_hosts(context: Context) -> frozenset[str]:

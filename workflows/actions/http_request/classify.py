@@ -10,7 +10,6 @@ from workflows.actions.outcomes import AttemptOutcome
 
 RETRY_STATUSES = (408, 425, 429, "5xx")
 RETRY_KINDS = ("name", "connect", "tls", "timeout", "reset")
-SUCCESS_STATUSES = ("2xx",)
 # A gateway's word that it has no answer: the receiver may have acted (RFC 9110).
 _UNKNOWN = frozenset({502, 504})
 _TELL_NOTHING = frozenset({401, 403, 407, 408, 421, 425, 429})

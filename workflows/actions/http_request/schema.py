@@ -126,7 +126,8 @@ CONFIG_SCHEMA: dict[str, Any] = {
                 "scheme": {"title": "Scheme", "enum": ["standard_webhooks"]},
                 "secret": {
                     "title": "Secret",
-                    "description": "{{ secrets.NAME }}",
+                    "description": "{{ secrets.NAME }}; several, separated by spaces, "
+                    "sign each",
                     "type": "string",
                     "minLength": 1,
                 },

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
+from argparse import ArgumentTypeError
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -13,6 +15,7 @@ from uuid import UUID
 from django.core.management.base import BaseCommand, CommandParser
 from django.db import transaction
 
+from automate.accounts.models import Team, User
 from workflows.definition import Problem
 from workflows.models import Trigger
 from workflows.services import (
@@ -49,13 +52,25 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """FILE..., --publish, --dry-run, --json."""
+        """FILE..., --publish, --dry-run, --owner, --team, --json."""
         parser.add_argument("files", nargs="+", metavar="FILE")
         parser.add_argument(
             "--publish", action="store_true", help="Publish what is imported."
         )
         parser.add_argument(
             "--dry-run", action="store_true", help="Say what would be done; do nothing."
+        )
+        parser.add_argument(
+            "--owner",
+            type=_person,
+            metavar="EMAIL",
+            help="Who owns workflows that are new, or that nobody owns yet.",
+        )
+        parser.add_argument(
+            "--team",
+            type=_team,
+            metavar="SLUG",
+            help="The team of workflows that are new; else the one a document names.",
         )
         parser.add_argument("--json", action="store_true", help="For programs.")
 
@@ -64,13 +79,20 @@ class Command(BaseCommand):
         dry_run = bool(options["dry_run"])
         report = Report(dry_run=dry_run)
         sources = [source for file in files for source in _sources(file)]
+        save = partial(
+            save_document,
+            by=None,
+            publish=publish,
+            owner=options["owner"],
+            team=options["team"],
+        )
         if dry_run:
             # One transaction, so that documents which clash are told as they would be.
             with unit_of_work():
-                _import(sources, report, publish=publish)
+                _import(sources, report, save)
                 transaction.set_rollback(True)
         else:
-            _import(sources, report, publish=publish)
+            _import(sources, report, save)
         if options["json"]:
             self.stdout.write(json.dumps(report.data(), indent=2))
         else:
@@ -125,6 +147,8 @@ class Report:
                 "name": workflow.name,
                 "id": None if self._unreal(result) else str(workflow.pk),
                 "status": workflow.status,
+                "owner": workflow.owner.email if workflow.owner else None,
+                "team": workflow.team.slug if workflow.team else None,
                 "created": result.is_new,
                 "version": result.version.number if result.version else None,
                 "triggers": [
@@ -153,6 +177,20 @@ class Report:
         return data
 
 
+def _person(email: str) -> User:
+    person = User.objects.filter(email__iexact=email.strip()).first()
+    if person is None:
+        raise ArgumentTypeError(f"there is nobody with the e-mail address {email}")
+    return person
+
+
+def _team(slug: str) -> Team:
+    team = Team.objects.filter(slug=slug.strip()).first()
+    if team is None:
+        raise ArgumentTypeError(f"there is no team {slug}")
+    return team
+
+
 def _sources(file: str) -> Iterator[Source]:
     name = "standard input" if file == "-" else file
     try:
@@ -171,7 +209,9 @@ def _read(file: str) -> bytes:
         return opened.read(MAX_FILE + 1)
 
 
-def _import(sources: list[Source], report: Report, *, publish: bool) -> None:
+def _import(
+    sources: list[Source], report: Report, save: Callable[..., SaveResult]
+) -> None:
     for source in sources:
         if source.loaded.document is None:
             report.failed(source, [Problem("", source.loaded.error)])
@@ -179,12 +219,7 @@ def _import(sources: list[Source], report: Report, *, publish: bool) -> None:
         stem = "" if source.file == "standard input" else Path(source.file).stem
         name = stem if source.loaded.number == 1 else f"{stem} {source.loaded.number}"
         try:
-            result = save_document(
-                source.loaded.document,
-                by=None,
-                publish=publish,
-                default_name=name if stem else "",
-            )
+            result = save(source.loaded.document, default_name=name if stem else "")
         except DocumentError as error:
             report.failed(source, list(error.problems))
         except WorkflowServiceError as error:
@@ -202,12 +237,14 @@ def _lines(item: dict[str, Any], *, dry_run: bool) -> Iterator[str]:
         name = f" {trigger['node_id']}" if trigger["node_id"] else ""
         address = NEW_ADDRESS if trigger["url"] is None else trigger["url"]
         state = "" if trigger["is_active"] else " (inactive)"
-        yield f"  {trigger['kind']}{name}{state}: {address or 'no address'}"
+        yield f"  {trigger['kind']}{name}{state}{f': {address}' if address else ''}"
         if trigger.get("generated_secret"):
             yield f"    signing secret, shown only now: {trigger['generated_secret']}"
     for warning in item["warnings"]:
         yield f"  warning: {warning}"
     for message in item["messages"]:
         yield f"  note: {message}"
+    if item["owner"] is None:
+        yield "  note: nobody owns it; --owner EMAIL names who does"
     for problem in item["problems"]:
         yield f"  to mend before it can be published: {problem}"

@@ -1,4 +1,4 @@
-"""`manage.py settings_docs`: docs/settings.md and .env.example, from automate.env."""
+"""`manage.py settings_docs`: docs/settings.md and .env.example, from the table."""
 
 from __future__ import annotations
 
@@ -12,17 +12,18 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
-from automate.env import BASE_DIR, SETTINGS, Setting
+from automate.env import BASE_DIR
+from automate.settings_table import SETTINGS, Setting
 
 KINDS = {bool: "yes or no", int: "whole number", float: "number", list: "list"}
 HEAD = """\
 # Settings
 
 Read from the environment, or from a file `.env` beside `manage.py`, once at the
-start. This page is made from `automate/env.py` by `manage.py settings_docs`.
+start. This page is made from `automate/settings_table.py` by `manage.py settings_docs`.
 """
 ENV_HEAD = """\
-# Copy to .env and change what you need. Made from automate/env.py by
+# Copy to .env and change what you need. Made from automate/settings_table.py by
 # `manage.py settings_docs`; docs/settings.md tells the same.
 """
 

@@ -320,6 +320,15 @@ def test_the_state_of_a_key_is_told() -> None:
         assert state in text
 
 
+def test_the_boxes_of_a_moment_have_names() -> None:
+    client = signed_in(boss())
+    key, _plain = ApiKey.objects.issue(boss(), "CI", ["runs:read"])
+    for page in (address("apikey"), address("apikey", "change", key.pk)):
+        text = client.get(page).content.decode()
+        for name in ("Expires at: date", "Expires at: time"):
+            assert text.count(f'aria-label="{name}"') == 1, page
+
+
 # --- the audit ---
 
 

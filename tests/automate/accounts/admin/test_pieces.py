@@ -58,6 +58,14 @@ def test_everything_is_escaped() -> None:
         assert "<b>" not in made
 
 
+def test_addresses_break_behind_their_signs() -> None:
+    shown = html.breakable("https://a.example/b-c/d?e=<f>&g=1")
+    assert shown == (
+        "https://<wbr>a.example/<wbr>b-c/<wbr>d?<wbr>e=<wbr>&lt;f&gt;&amp;<wbr>g=<wbr>1"
+    )
+    assert html.breakable("") == ""
+
+
 def test_a_pill_says_its_status_in_words() -> None:
     expected = '<span class="pill pill-dead-letter">dead letter</span>'
     assert html.pill("dead_letter") == expected

@@ -1,4 +1,4 @@
-"""API keys on requests."""
+"""API keys on requests; access tokens are in `test_tokens.py`."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 from rest_framework.test import APIRequestFactory
 
-from automate.accounts.api.authentication import ApiKeyAuthentication
-from automate.accounts.models import ApiKey, User
+from automate.accounts.api.authentication import BearerAuthentication
+from automate.accounts.models import ApiKey, SignIn, User
 from tests.makers import make_key, make_user
 
 pytestmark = pytest.mark.django_db
 
 
-def authenticate(**headers: str) -> tuple[User, ApiKey] | None:
+def authenticate(**headers: str) -> tuple[User, ApiKey | SignIn] | None:
     request = APIRequestFactory().get("/", headers=headers)
-    return ApiKeyAuthentication().authenticate(Request(request))
+    return BearerAuthentication().authenticate(Request(request))
 
 
 @pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER "])
@@ -42,8 +42,26 @@ def test_a_key_travels_as_x_api_key() -> None:
 
 def test_no_key_is_no_error_so_that_other_ways_get_their_turn() -> None:
     assert authenticate() is None
-    assert authenticate(authorization="Bearer eyJhbGciOi.e30.x") is None
+    assert authenticate(authorization="Bearer opaque-token-of-a-proxy") is None
     assert authenticate(authorization="Basic dXNlcjpwYXNz") is None
+
+
+def test_a_key_counts_beside_a_token_of_somebody_in_between() -> None:
+    plain = make_key()
+    found = authenticate(
+        authorization="Bearer eyJhbGciOi.e30.x", **{"x-api-key": plain}
+    )
+    assert found is not None
+    assert isinstance(found[1], ApiKey)
+
+
+def test_a_key_is_never_looked_for_among_the_sign_ins() -> None:
+    plain = make_key()
+    with CaptureQueriesContext(
+        connection,
+    ) as queries:
+        authenticate(authorization=f"Bearer {plain}")
+    assert not [q for q in queries if "accounts_signin" in q["sql"]]
 
 
 def bad_keys() -> dict[str, str]:

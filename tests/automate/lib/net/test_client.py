@@ -15,8 +15,9 @@ from pytest_httpserver import HTTPServer
 from werkzeug import Request as Received
 from werkzeug import Response as Reply
 
-from automate.lib.net import Client, NetError, Policy, Request, Response
+from automate.lib.net import Client, Policy, Request
 from automate.lib.net.pool import Connection
+from tests.automate.lib.net.asking import failure, get
 from tests.automate.lib.net.servers import (
     Server,
     always,
@@ -24,17 +25,6 @@ from tests.automate.lib.net.servers import (
     read_request,
     silent,
 )
-
-
-def get(client: Client, url: str, **changes: object) -> Response:
-    values: dict[str, object] = {"method": "GET", "url": url, "timeout": 5.0}
-    return client.send(Request(**{**values, **changes}))  # type: ignore[arg-type]
-
-
-def failure(client: Client, url: str, **changes: object) -> NetError:
-    with pytest.raises(NetError) as caught:
-        get(client, url, **changes)
-    return caught.value
 
 
 def reset(sock: socket.socket) -> None:

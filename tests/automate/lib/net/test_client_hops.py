@@ -3,35 +3,18 @@
 from __future__ import annotations
 
 import socket
-import struct
 from time import monotonic
 
 import pytest
 
-from automate.lib.net import Client, NetError, Request, Response
+from automate.lib.net import Client
+from tests.automate.lib.net.asking import failure, get
 from tests.automate.lib.net.servers import (
     Server,
     always,
     answer,
     read_request,
 )
-
-
-def get(client: Client, url: str, **changes: object) -> Response:
-    values: dict[str, object] = {"method": "GET", "url": url, "timeout": 5.0}
-    return client.send(Request(**{**values, **changes}))  # type: ignore[arg-type]
-
-
-def failure(client: Client, url: str, **changes: object) -> NetError:
-    with pytest.raises(NetError) as caught:
-        get(client, url, **changes)
-    return caught.value
-
-
-def reset(sock: socket.socket) -> None:
-    """Close with RST instead of FIN."""
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    sock.close()
 
 
 @pytest.mark.parametrize("allowed", ["127.0.0.1", "*.example.com"])

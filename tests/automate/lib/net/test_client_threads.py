@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import socket
-import struct
 import threading
 from contextlib import closing
 from ipaddress import ip_network
 from time import monotonic
 
-import pytest
-
-from automate.lib.net import Client, NetError, Policy, Request, Response
+from automate.lib.net import Client, NetError, Policy
+from tests.automate.lib.net.asking import failure, get
 from tests.automate.lib.net.servers import (
     Server,
     always,
@@ -19,23 +17,6 @@ from tests.automate.lib.net.servers import (
     read_request,
     stall,
 )
-
-
-def get(client: Client, url: str, **changes: object) -> Response:
-    values: dict[str, object] = {"method": "GET", "url": url, "timeout": 5.0}
-    return client.send(Request(**{**values, **changes}))  # type: ignore[arg-type]
-
-
-def failure(client: Client, url: str, **changes: object) -> NetError:
-    with pytest.raises(NetError) as caught:
-        get(client, url, **changes)
-    return caught.value
-
-
-def reset(sock: socket.socket) -> None:
-    """Close with RST instead of FIN."""
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    sock.close()
 
 
 def test_a_pool_holds_no_more_than_its_size_and_never_blocks() -> None:

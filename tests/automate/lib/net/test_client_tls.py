@@ -12,7 +12,8 @@ from time import monotonic
 
 import pytest
 
-from automate.lib.net import Client, NetError, Policy, Request
+from automate.lib.net import Client, Policy, Request
+from tests.automate.lib.net.asking import failure
 from tests.automate.lib.net.conftest import Certificate
 from tests.automate.lib.net.servers import (
     Server,
@@ -29,12 +30,6 @@ def trusting(policy: Policy, certificate: Certificate) -> Iterator[Client]:
     """A client that trusts the self-made certificate."""
     with closing(Client(policy, verify=certificate.path)) as client:
         yield client
-
-
-def failure(client: Client, url: str, timeout: float = 5) -> NetError:
-    with pytest.raises(NetError) as caught:
-        client.send(Request("GET", url, timeout=timeout))
-    return caught.value
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "LOCALHOST"])
@@ -113,7 +108,7 @@ def test_a_peer_that_hangs_up_in_the_handshake_is_kind_tls(trusting: Client) -> 
 def test_a_handshake_that_never_ends_is_kind_timeout(trusting: Client) -> None:
     started = monotonic()
     with Server(silent) as server:
-        error = failure(trusting, f"https://127.0.0.1:{server.port}/", 0.3)
+        error = failure(trusting, f"https://127.0.0.1:{server.port}/", timeout=0.3)
 
         assert (error.kind, error.sent) == ("timeout", False)
         assert monotonic() - started < 2
@@ -130,7 +125,7 @@ def test_a_drip_over_tls_ends_at_the_deadline(
 
     started = monotonic()
     with Server(drip, certificate.server) as server:
-        error = failure(trusting, server.url, 0.5)
+        error = failure(trusting, server.url, timeout=0.5)
 
         assert (error.kind, error.sent) == ("timeout", True)
         assert monotonic() - started < 2
@@ -158,7 +153,7 @@ def test_abort_ends_a_handshake(trusting: Client) -> None:
     with Server(silent) as server:
         timer = threading.Timer(0.3, trusting.abort)
         timer.start()
-        error = failure(trusting, f"https://127.0.0.1:{server.port}/", 20)
+        error = failure(trusting, f"https://127.0.0.1:{server.port}/", timeout=20)
         timer.join()
 
         assert monotonic() - started < 5
@@ -174,7 +169,7 @@ def test_abort_ends_a_read(trusting: Client, certificate: Certificate) -> None:
     with Server(stall, certificate.server) as server:
         aborter = threading.Thread(target=abort, args=(server,))
         aborter.start()
-        error = failure(trusting, server.url, 30)
+        error = failure(trusting, server.url, timeout=30)
         aborter.join()
 
         assert monotonic() - started < 15

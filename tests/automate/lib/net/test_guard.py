@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from automate.lib.net import Policy
+from automate.lib.net.guard import METADATA
 
 FORBIDDEN = [
     ("127.0.0.1", "loopback"),
@@ -119,6 +120,24 @@ def test_a_public_address_passes(ip: str) -> None:
 )
 def test_a_network_that_the_operator_allows_passes(ip: str, network: str) -> None:
     assert Policy([ip_network(network)]).check(ip) is None
+
+
+@pytest.mark.parametrize(
+    ("ip", "wide"),
+    [
+        ("169.254.169.254", "169.254.0.0/16"),
+        ("169.254.169.254", "0.0.0.0/0"),
+        ("100.100.100.200", "100.64.0.0/10"),
+        ("::ffff:169.254.169.254", "::/0"),
+        ("fd00:ec2::254", "fd00::/8"),
+        ("fd20:ce::254", "::/0"),
+    ],
+)
+def test_a_metadata_service_is_opened_by_no_wide_network(ip: str, wide: str) -> None:
+    policy = Policy([ip_network(wide)])
+    assert METADATA in str(policy.check(ip))
+    alone = ip_network(ip.removeprefix("::ffff:"))
+    assert Policy([alone]).check(ip) is None
 
 
 def test_an_allowed_network_opens_nothing_beside_it() -> None:

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from automate.lib.net import Client, NetError, Policy, Proxy, Request, Response, Route
+from automate.lib.net import Client, Policy, Proxy, Route
+from tests.automate.lib.net.asking import failure, get
 from tests.automate.lib.net.pki import Authority
 from tests.automate.lib.net.servers import (
     Server,
@@ -27,16 +28,6 @@ def via(server: Server, authority: Authority | None = None, **more: Any) -> Rout
     return Route(
         "crm", authorities=authority.certificate if authority else "", proxy=proxy
     )
-
-
-def send(client: Client, url: str, route: Route | None, **more: Any) -> Response:
-    return client.send(Request("GET", url, route=route, **{"timeout": 5.0, **more}))
-
-
-def failure(client: Client, url: str, route: Route, **more: Any) -> NetError:
-    with pytest.raises(NetError) as caught:
-        send(client, url, route, **more)
-    return caught.value
 
 
 @pytest.fixture
@@ -67,19 +58,19 @@ def test_https_goes_through_a_tunnel_and_is_verified_end_to_end(
     ):
         route = via(proxy, authority)
         for _ in range(2):
-            assert send(client, server.url, route).body == b"inside"
+            assert get(client, server.url, route=route).body == b"inside"
 
         (connect,) = proxy.requests
         assert connect.startswith(
             f"CONNECT 127.0.0.1:{server.port} HTTP/1.1\r\n".encode()
         )
         assert server.connections == 1
-        assert failure(client, server.url, via(proxy)).kind == "tls"
+        assert failure(client, server.url, route=via(proxy)).kind == "tls"
 
 
 def test_plain_http_is_asked_of_the_proxy_in_absolute_form(client: Client) -> None:
     with Server(always(answer(b"plain"))) as server, Server(proxying()) as proxy:
-        response = send(client, f"{server.url}/a?b=c", via(proxy))
+        response = get(client, f"{server.url}/a?b=c", route=via(proxy))
 
         assert response.body == b"plain"
         line = proxy.requests[0].partition(b"\r\n")[0].decode()
@@ -96,17 +87,17 @@ def test_the_login_is_the_proxys_alone(
         Server(proxying("Basic dXM6cHc=")) as proxy,
     ):
         route = via(proxy, authority, username="us", password="pw")
-        assert send(client, server.url, route).status == 200
+        assert get(client, server.url, route=route).status == 200
         if tls:
             assert b"Proxy-Authorization" not in server.requests[0]
-            refused = failure(client, server.url, via(proxy, authority))
+            refused = failure(client, server.url, route=via(proxy, authority))
             assert (refused.kind, refused.sent) == ("connect", False)
             assert "answered 407" in str(refused)
 
 
 def test_a_step_cannot_send_a_proxy_login_of_its_own(client: Client) -> None:
     with Server(always(answer())) as server:
-        send(client, server.url, None, headers={"Proxy-Authorization": "Basic x"})
+        get(client, server.url, headers={"Proxy-Authorization": "Basic x"})
 
         assert b"Proxy-Authorization" not in server.requests[0]
 
@@ -115,7 +106,7 @@ def test_a_proxy_that_is_not_permitted_is_not_spoken_to(authority: Authority) ->
     # The target is a public address; it would be permitted.
     with Server(proxying()) as proxy, closing(Client(Policy())) as client:
         for url in ("https://93.184.215.14/", "http://93.184.215.14/"):
-            refused = failure(client, url, via(proxy, authority))
+            refused = failure(client, url, route=via(proxy, authority))
             assert (refused.kind, refused.sent) == ("blocked", False)
             assert "the connection's proxy: 127.0.0.1 is a loopback" in str(refused)
 
@@ -137,7 +128,8 @@ def test_the_target_is_checked_although_the_proxy_would_reach_it(
     client: Client, scheme: str, host: str
 ) -> None:
     with Server(proxying()) as proxy:
-        assert failure(client, f"{scheme}://{host}/", via(proxy)).kind == "blocked"
+        refused = failure(client, f"{scheme}://{host}/", route=via(proxy))
+        assert refused.kind == "blocked"
         assert proxy.requests == []
 
 
@@ -147,7 +139,7 @@ def test_one_forbidden_address_of_a_name_is_enough(
 ) -> None:
     names(mixed=[["93.184.215.14", "10.0.0.1"]])
     with Server(proxying()) as proxy:
-        refused = failure(client, f"{scheme}://mixed.example/", via(proxy))
+        refused = failure(client, f"{scheme}://mixed.example/", route=via(proxy))
         assert refused.kind == "blocked"
         assert "10.0.0.1 is a private address" in str(refused)
         assert proxy.requests == []
@@ -159,8 +151,8 @@ def test_over_a_plain_proxy_a_name_is_checked_again_for_every_request(
     names(rebind=[["127.0.0.1"], ["10.0.0.1"]])
     with Server(always(answer())) as server, Server(proxying()) as proxy:
         url = f"http://rebind.example:{server.port}/"
-        assert send(client, url, via(proxy)).status == 200
-        assert failure(client, url, via(proxy)).kind == "blocked"
+        assert get(client, url, route=via(proxy)).status == 200
+        assert failure(client, url, route=via(proxy)).kind == "blocked"
         assert len(server.requests) == 1
 
 
@@ -168,7 +160,7 @@ def test_over_a_plain_proxy_a_name_is_checked_again_for_every_request(
 def test_a_redirect_is_checked_behind_a_proxy_too(client: Client, where: str) -> None:
     moved = answer(b"", "302 Found", f"Location: {where}")
     with Server(always(moved)) as server, Server(proxying()) as proxy:
-        refused = failure(client, server.url, via(proxy), max_redirects=3)
+        refused = failure(client, server.url, route=via(proxy), max_redirects=3)
 
         assert (refused.kind, refused.sent) == ("blocked", True)
         assert len(proxy.requests) == 1
@@ -177,7 +169,7 @@ def test_a_redirect_is_checked_behind_a_proxy_too(client: Client, where: str) ->
 def test_a_proxy_that_says_nothing_ends_at_the_deadline(client: Client) -> None:
     with Server(silent) as proxy:
         started = monotonic()
-        error = failure(client, "https://127.0.0.1:9/", via(proxy), timeout=0.3)
+        error = failure(client, "https://127.0.0.1:9/", route=via(proxy), timeout=0.3)
 
         assert monotonic() - started < 2
         assert (error.kind, error.sent) == ("timeout", False)
@@ -191,7 +183,7 @@ def test_a_proxy_that_speaks_before_the_tunnel_is_open_is_not_believed(
         sock.sendall(b"HTTP/1.1 200 OK\r\n\r\nHTTP/1.1 200 OK\r\n\r\n")
 
     with Server(hasty) as proxy:
-        error = failure(client, "https://127.0.0.1:9/", via(proxy))
+        error = failure(client, "https://127.0.0.1:9/", route=via(proxy))
 
     assert (error.kind, error.sent) == ("connect", False)
     assert "spoke before" in str(error)

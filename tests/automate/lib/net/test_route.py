@@ -220,3 +220,9 @@ def test_threads_share_one_context(authority: Authority) -> None:
 
     assert contexts.of(route) in found
     assert len(contexts._made) == 1
+
+
+def test_authorities_may_have_comments_in_any_language(authority: Authority) -> None:
+    tls_context("", "", f"# Größte Stelle\n{authority.certificate}")
+    with pytest.raises(ValueError, match="not certificates in PEM"):
+        tls_context("", "", "keine")

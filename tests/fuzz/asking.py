@@ -1,0 +1,93 @@
+"""How schemathesis is asked: its settings, of the description, and what there is."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from automate.openapi.document import description
+from runs.models import DeliveryAttempt
+from tests.walk.world import World, run_of
+
+# Schema-valid requests may also be refused so, beside the operation's own reasons.
+ALWAYS = ("2xx", "3xx", "401", "403", "404", "409", "429")
+# The edge tells strangers nothing of a trigger: who they are comes before the method.
+PROOF_FIRST = "send_event"
+# Their body is that of `create_workflow`, whose every edge takes 700 requests.
+SAME_BODY = ("replace_workflow", "change_workflow", "submit_workflow")
+HEAD = """\
+seed = 20
+hooks = "tests.fuzz.hooks"
+suppress-health-check = ["all"]
+# What lies behind a reference is told once, in docs/openapi.json: texts hold no NUL.
+generation.allow-x00 = false
+generation.deterministic = true
+generation.database = "none"
+# The key or token is what the caller sends.
+generation.with-security-parameters = false
+"""
+# How much is asked: all that is at an edge of what is permitted, and chains of calls.
+PHASES = {
+    "whole": "phases.stateful.generation.max-examples = {examples}\n",
+    "short": "phases.coverage.enabled = false\nphases.stateful.enabled = false\n",
+}
+
+
+def settings(phases: str, examples: int) -> str:
+    """The settings as TOML.
+
+    An operation that says itself when it answers 400, 410, 412 or 422 may answer so to
+    what fits its schema: those are rules that no schema can say.
+    """
+    parts = [HEAD, PHASES[phases].format(examples=examples)]
+    for item in description()["paths"].values():
+        for operation in item.values():
+            parts.append(_of(operation))
+    return "".join(parts)
+
+
+def _of(operation: dict[str, Any]) -> str:
+    own = [
+        status
+        for status, said in operation["responses"].items()
+        if status.startswith("4") and "$ref" not in said
+    ]
+    name = operation["operationId"]
+    lines = [f'[[operations]]\ninclude-operation-id = "{name}"\n']
+    expected = json.dumps(sorted({*ALWAYS, *own}))
+    lines.append(f"checks.positive_data_acceptance.expected-statuses = {expected}\n")
+    if name in SAME_BODY:
+        lines.append("phases.coverage.enabled = false\n")
+    if name == PROOF_FIRST:
+        lines.append("checks.unsupported_method.enabled = false\n")
+    return "".join(lines)
+
+
+def known(world: World) -> dict[str, list[str]]:
+    """What there is, by the name of a path's variable."""
+    side = world.mine
+    run = run_of(side)
+    attempt = DeliveryAttempt.objects.filter(run=run).first()
+    found: dict[str, list[Any]] = {
+        "run_id": [run.pk],
+        "key": [side.row("runs.campaign").pk],
+        "step": ["ask", attempt.step_run.node_id if attempt else "ask"],
+        "key_id": [side.row("accounts.apikey").pk],
+        "workflow": [
+            side.row("workflows.workflow").slug,
+            side.row("workflows.workflow").pk,
+        ],
+        "number": [1, 2],
+        "webhook_id": [side.row("workflows.trigger").pk],
+        "secret_id": [side.row("workflows.secret").pk],
+        "connection_id": [side.row("workflows.connection").pk],
+    }
+    return {name: [str(one) for one in rows] for name, rows in found.items()}
+
+
+def write(folder: Path, world: World, examples: int) -> None:
+    """The files that schemathesis reads."""
+    (folder / "world.json").write_text(json.dumps(known(world)))
+    for phases in PHASES:
+        (folder / f"{phases}.toml").write_text(settings(phases, examples))

@@ -1,0 +1,1 @@
+"""Workflows, secrets and connections for programs: make, read, change, publish."""

@@ -1,0 +1,1 @@
+"""Other platforms: what is read from them and what it becomes here."""

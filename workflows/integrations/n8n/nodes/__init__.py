@@ -1,0 +1,1 @@
+"""What each of n8n's nodes becomes: a module per group, a function per node."""
