@@ -125,10 +125,11 @@ class Socket:
             told.append(message)
         return told
 
-    def send(self, text: str) -> None:
-        """A masked text frame, of fewer than 126 bytes."""
+    def send(self, text: str, times: int = 1) -> None:
+        """Masked text frames, of fewer than 126 bytes each, in one go."""
         payload = text.encode()
-        self._socket.sendall(bytes([0x81, 0x80 | len(payload)]) + bytes(4) + payload)
+        frame = bytes([0x81, 0x80 | len(payload)]) + bytes(4) + payload
+        self._socket.sendall(frame * times)
 
     def close(self) -> None:
         self._file.close()

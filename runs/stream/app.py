@@ -28,11 +28,12 @@ from runs.stream.asgi import (
     answer,
     cut,
     header,
+    hear_out,
     push,
     refusal,
     watched,
 )
-from runs.stream.hub import Hub, Seat
+from runs.stream.hub import TALKS, Hub, Seat
 from runs.stream.topics import Event, RunTopic
 
 logger = logging.getLogger(__name__)
@@ -152,6 +153,8 @@ class App:
                     for text in frames.texts(events):
                         await push(send, {"type": "websocket.send", "text": text})
             # Outside: the server does not close while somebody waits to receive.
+            if seat.closed == TALKS:
+                await hear_out(receive)
             await send(frames.close(seat.closed))
         except Refused as refused:
             await send({"type": "websocket.accept"})

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from automate.lib.errors import Code, encode_error
-from runs.stream.hub import GONE, Seat
+from runs.stream.hub import GONE, TALKS, Seat
 
 Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
@@ -19,6 +19,8 @@ Headers = list[tuple[str, str]]
 
 STALLED = 30.0  # seconds that a reader may take for one piece
 CHATTER = 100  # messages that a reader may send, who has nothing to say
+QUIET = 2.0  # seconds without a message, after which a talker has said all
+HEARD_OUT = 10.0  # seconds that a talker is listened to at most
 
 _CODES = {
     400: Code.MALFORMED,
@@ -110,8 +112,9 @@ async def watched(receive: Receive, seat: Seat) -> AsyncIterator[None]:
     async def watch() -> None:
         for _ in range(CHATTER):
             if (await receive())["type"].endswith(".disconnect"):
-                break
-        seat.close(GONE)
+                seat.close(GONE)
+                return
+        seat.close(TALKS)
 
     watcher = asyncio.create_task(watch())
     try:
@@ -120,3 +123,17 @@ async def watched(receive: Receive, seat: Seat) -> AsyncIterator[None]:
         watcher.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await watcher
+
+
+async def hear_out(receive: Receive) -> None:
+    """Take what a talker still sends, until it is quiet for a moment.
+
+    What lies unread when a connection is closed makes its end a reset, and that takes
+    the close frame with it (RFC 9112, section 9.6, tells of the same in HTTP).
+    """
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(HEARD_OUT):
+            while True:
+                message = await asyncio.wait_for(receive(), QUIET)
+                if message["type"].endswith(".disconnect"):
+                    return

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from runs.stream.hub import GONE, REVOKED, STOPPING
+from runs.stream.hub import GONE, REVOKED, STOPPING, TALKS
 from runs.stream.topics import Event
 
 HEADERS = [
@@ -26,7 +26,8 @@ _CLOSES = {
     "": (NORMAL, "the run has ended"),
     REVOKED: (4403, "this may no longer be watched"),
     STOPPING: (GOING_AWAY, "the server stops; come back"),
-    GONE: (POLICY, "there is nothing to be said here"),
+    GONE: (NORMAL, "the client went"),
+    TALKS: (POLICY, "there is nothing to be said here"),
 }
 SIGN_OF_LIFE = b": still here\n\n"
 LONGEST_REASON = 120  # bytes; a close frame holds 123

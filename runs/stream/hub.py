@@ -33,7 +33,7 @@ Key = tuple[str, UUID]
 T = TypeVar("T")
 
 # Why a seat is closed.
-REVOKED, STOPPING, GONE = "revoked", "stopping", "gone"
+REVOKED, STOPPING, GONE, TALKS = "revoked", "stopping", "gone", "talks"
 
 
 class NoSeat(Exception):
