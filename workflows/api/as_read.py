@@ -30,10 +30,7 @@ def writable(document: Mapping[str, Any], shown: Mapping[str, Any]) -> dict[str,
     definition = result.get("definition")
     if not isinstance(definition, Mapping):
         return result
-    inner = dict(definition)
     for name in ("variables", "triggers"):
-        # A definition alone may hold variables, and no triggers.
-        missing = name not in result and name == "triggers"
-        if name in inner and (missing or result.get(name) == known[name]):
-            result[name] = inner.pop(name)
-    return {**result, "definition": inner}
+        if name in definition and result.get(name) == known[name]:
+            result.pop(name, None)
+    return result

@@ -85,7 +85,8 @@ class Reader:
                 self.problem(base, 'must be an object with "nodes" or "steps"')
                 inner = {}
             self._known_keys("", document, outside | {"definition"})
-            self._known_keys(base, inner, DEFINITION_KEYS)
+            inside = () if "triggers" in document else ("triggers",)
+            self._known_keys(base, inner, DEFINITION_KEYS.union(inside))
             body = inner
         else:
             self._known_keys("", document, outside | DEFINITION_KEYS)
@@ -99,7 +100,7 @@ class Reader:
         if "output" in body:
             self.definition["output"] = body["output"]
             self.places["output"] = place(base, "output")
-        self._read_triggers(document.get("triggers", []))
+        self._read_triggers(document, base, body)
         self._name_triggers()
 
     def _name_triggers(self) -> None:
@@ -132,11 +133,20 @@ class Reader:
             body, where = document, "variables"
         self.places["variables"] = where
         variables = body.get("variables")
+        if variables is not None and not isinstance(variables, dict):
+            self.problem(where, "must be an object")
+            variables = None
         self.definition["variables"] = {} if variables is None else variables
 
-    def _read_triggers(self, items: object) -> None:
-        for position, item in enumerate(self.notes.items("triggers", items)):
-            path = place("triggers", position)
+    def _read_triggers(
+        self, document: dict[str, Any], base: str, body: dict[str, Any]
+    ) -> None:
+        where = "triggers"
+        if where in body and where not in document:
+            document, where = body, place(base, where)
+        items = self.notes.items(where, document.get("triggers", []))
+        for position, item in enumerate(items):
+            path = place(where, position)
             if not isinstance(item, dict):
                 self.problem(path, 'must be an object like {"kind": ..., "config": {}}')
                 continue

@@ -72,4 +72,5 @@ def _slug(document: Document, workflow: Workflow) -> list[Problem]:
         return []
     if not Workflow.objects.filter(slug=slug).exists():
         return []
-    return [Problem("slug", f'a workflow "{slug}" exists already')]
+    text = f'a workflow "{slug}" exists already'
+    return [Problem(document.meta.slug_key, text)]

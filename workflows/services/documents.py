@@ -92,24 +92,23 @@ def parse_document(
     Raises DocumentError with everything that is wrong; with `allow_problems` only
     when the document cannot be read at all, which no draft could hold.
     """
-    given = _lifted(document)
     kinds = all_kinds()
     known = TRIGGER_KINDS | kinds.keys()
-    normalised, problems = check(given, all_actions(), trigger_kinds=known)
+    normalised, problems = check(document, all_actions(), trigger_kinds=known)
     meta, meta_problems = read_meta(normalised.meta)
-    specs, trigger_problems, warnings = _triggers(given, normalised, kinds)
+    specs, trigger_problems, warnings = _triggers(document, normalised, kinds)
     problems = in_order([*problems, *meta_problems, *trigger_problems])
     if problems and (
         not allow_problems
         or meta_problems
         or trigger_problems
-        or not _is_readable(given, known)
+        or not _is_readable(document, known)
     ):
         raise DocumentError(problems)  # of a draft too, all of them at once
     return Document(
         definition=normalised.definition,
         triggers=tuple(specs),
-        names_triggers="triggers" in given or bool(normalised.triggers),
+        names_triggers=_names_triggers(document) or bool(normalised.triggers),
         meta=meta,
         warnings=tuple(dict.fromkeys([*normalised.warnings, *warnings])),
         problems=tuple(problems),
@@ -139,14 +138,11 @@ def _is_readable(document: Mapping[str, Any], kinds: Iterable[str]) -> bool:
     return True
 
 
-def _lifted(document: Mapping[str, Any]) -> dict[str, Any]:
-    """A draft keeps `triggers` beside its nodes; a document has them outside."""
-    given = dict(document)
-    inner = given.get("definition")
-    if isinstance(inner, Mapping) and "triggers" in inner and "triggers" not in given:
-        given["triggers"] = inner["triggers"]
-        given["definition"] = {k: v for k, v in inner.items() if k != "triggers"}
-    return given
+def _names_triggers(document: Mapping[str, Any]) -> bool:
+    inner = document.get("definition")
+    return "triggers" in document or (
+        isinstance(inner, Mapping) and "triggers" in inner
+    )
 
 
 def _triggers(

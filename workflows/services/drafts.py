@@ -143,7 +143,8 @@ def _create(
     meta = document.meta
     slug = meta.slug or _free_slug(document)
     if Workflow.objects.filter(slug=slug).exists():
-        raise DocumentError([Problem("slug", f'a workflow "{slug}" exists already')])
+        text = f'a workflow "{slug}" exists already'
+        raise DocumentError([Problem(meta.slug_key, text)])
     workflow = Workflow(
         slug=slug,
         name=meta.name or meta.slug or UNTITLED,
@@ -154,7 +155,8 @@ def _create(
         with transaction.atomic():
             workflow.save(force_insert=True)
     except IntegrityError as error:
-        raise DocumentError([Problem("slug", f'"{slug}" is taken')]) from error
+        text = f'"{slug}" is taken'
+        raise DocumentError([Problem(meta.slug_key, text)]) from error
     changes = {"slug": workflow.slug, "name": workflow.name}
     record("workflow.create", workflow, by=by, changes=changes)
     return workflow

@@ -82,7 +82,7 @@ def patched(draft: Mapping[str, Any], patch: Mapping[str, Any]) -> dict[str, Any
         if "steps" in patch:  # a line has its own connections
             inner = {key: inner[key] for key in inner.keys() - set(GRAPH)}
         inner |= {key: patch[key] for key in DEFINITION_KEYS & patch.keys()}
-        document = {**own, "definition": inner}
+        document = {**own, **inner}  # so that faults have the names of the patch
         if "triggers" in patch:
             document["triggers"] = patch["triggers"]
     if "triggers" in draft and not _names_triggers(document):
@@ -122,7 +122,7 @@ def _move(workflow: Workflow, meta: Meta, by: Actor) -> None:
     if meta.slug and meta.slug != workflow.slug:
         if Workflow.objects.filter(slug=meta.slug).exists():
             text = f'a workflow "{meta.slug}" exists already'
-            raise DocumentError([Problem("slug", text)])
+            raise DocumentError([Problem(meta.slug_key, text)])
         moved["slug"] = meta.slug
     if meta.team and (workflow.team is None or meta.team != workflow.team.slug):
         moved["team"] = team_for(by, meta.team)
@@ -134,7 +134,8 @@ def _move(workflow: Workflow, meta: Meta, by: Actor) -> None:
         with transaction.atomic():
             workflow.save(update_fields=(*moved, "updated_at"))
     except IntegrityError as error:
-        raise DocumentError([Problem("slug", f'"{meta.slug}" is taken')]) from error
+        text = f'"{meta.slug}" is taken'
+        raise DocumentError([Problem(meta.slug_key, text)]) from error
     shown = {name: str(value) for name, value in moved.items()}
     record("workflow.change", workflow, by=by, changes=shown)
 

@@ -72,9 +72,13 @@ FIELDS = (
 
 @dataclass(frozen=True, slots=True)
 class Meta:
-    """The workflow's own keys; `fields` holds those that the document gave."""
+    """The workflow's own keys; `fields` holds those that the document gave.
+
+    `slug_key` is the name under which it gave the slug: `id` is another word for it.
+    """
 
     slug: str = ""
+    slug_key: str = "slug"
     status: str = ""
     team: str = ""
     note: str = ""
@@ -113,6 +117,7 @@ def read_meta(given: Mapping[str, Any]) -> tuple[Meta, list[Problem]]:
     }
     meta = Meta(
         slug=slug or by_id,
+        slug_key="id" if by_id and not slug else "slug",
         status=said.get("status", ""),
         team=said.get("team", ""),
         note=said.get("note", ""),

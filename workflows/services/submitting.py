@@ -50,8 +50,8 @@ def submit(
                 saved = store(lock(known), wanted, by)
                 return publish_as_said(saved, wanted, by)
             if explicit:
-                problem = Problem("slug", f'a workflow "{slug}" exists already')
-                raise DocumentError([problem])
+                text = f'a workflow "{slug}" exists already'
+                raise DocumentError([Problem(wanted.meta.slug_key, text)])
 
 
 def _numbered(base: str) -> Iterator[str]:

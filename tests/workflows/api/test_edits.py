@@ -267,3 +267,38 @@ class TestPatch:
         answer = stranger(method, PATH, {"nodes": [step("x")]})
         assert answer.status_code == 404
         assert now().name == "Greeter"
+
+
+class TestFaultsHaveTheNamesOfTheCaller:
+    @pytest.mark.parametrize(
+        ("patch", "field"),
+        [
+            ({"variables": {"1a": 2}}, "variables"),
+            ({"variables": [1]}, "variables"),
+            ({"nodes": [{"id": "a", "type": "x"}]}, "nodes[0].type"),
+            ({"steps": 3}, "steps"),
+            ({"definition": {"steps": [], "variables": 3}}, "definition.variables"),
+            ({"id": "taken"}, "id"),
+            ({"slug": "taken"}, "slug"),
+        ],
+    )
+    def test_in_a_patch(
+        self, api: Caller, made: Any, patch: dict[str, Any], field: str
+    ) -> None:
+        api.post("workflows", {"slug": "taken", "steps": [step("a")]})
+        told = {name for name in wrong(api.patch(PATH, patch)) if name != "definition"}
+        assert told == {field}
+
+    @pytest.mark.parametrize(
+        ("inner", "field"),
+        [
+            ({"variables": {"1a": 2}}, "definition.variables"),
+            ({"triggers": [{"kind": "nothing"}]}, "definition.triggers[0].kind"),
+        ],
+    )
+    def test_in_what_was_read_and_is_put_back(
+        self, api: Caller, made: Any, inner: dict[str, Any], field: str
+    ) -> None:
+        document = api.get(PATH).json()
+        document["definition"] |= inner
+        assert set(wrong(api.put(PATH, document))) == {field}

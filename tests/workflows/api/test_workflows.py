@@ -304,6 +304,36 @@ class TestDelete:
         assert Workflow.objects.get().status == "active"
 
 
+class TestFaultsHaveTheNamesOfTheCaller:
+    @pytest.mark.parametrize("key", ["id", "slug"])
+    @pytest.mark.parametrize("status", ["active", "draft"])
+    def test_a_name_that_is_taken(self, api: Caller, key: str, status: str) -> None:
+        api.post("workflows", document(slug="greeter"))
+        again = document(status=status, **{key: "greeter"})
+        assert set(wrong(api.post("workflows", again))) == {key}
+        told = api.post("workflows/validate", again).json()["errors"]
+        assert [item["field"] for item in told] == [key]
+
+    def test_a_name_that_another_team_has_taken(
+        self, api: Caller, stranger: Caller
+    ) -> None:
+        stranger.post("workflows", document(slug="greeter"))
+        assert set(wrong(api.post("workflow", document(id="greeter")))) == {"id"}
+
+    def test_triggers_within_the_definition(self, api: Caller) -> None:
+        given = document()
+        inner = {"steps": given.pop("steps"), "triggers": [{"kind": "nothing"}]}
+        answer = api.post("workflows", {**given, "definition": inner})
+        assert set(wrong(answer)) == {"definition.triggers[0].kind"}
+
+    @pytest.mark.parametrize("status", ["active", "draft"])
+    def test_variables_beside_the_definition(self, api: Caller, status: str) -> None:
+        given = document(status=status, variables=[1])
+        inner = {"steps": given.pop("steps")}
+        answer = api.post("workflows", {**given, "definition": inner})
+        assert wrong(answer) == {"variables": "must be an object"}
+
+
 class TestValidate:
     def test_it_says_all_and_saves_nothing(self, api: Caller) -> None:
         given = {"name": "One", "nodes": [{"id": "a", "type": "x"}], "colour": 1}
