@@ -103,6 +103,7 @@ INSTALLED_APPS = [
     "django_q",
 ]
 MIDDLEWARE = [
+    "automate.debug_errors.ErrorsForPrograms",
     "webhooks.middleware.EdgeFirst",
     "automate.policy.ContentSecurityPolicy",
     "automate.proxy.TrustedProxies",
@@ -227,7 +228,7 @@ CORS_EXPOSE_HEADERS = [
     "www-authenticate",
 ]
 if CORS_ALLOWED_ORIGINS:
-    MIDDLEWARE.insert(1, "corsheaders.middleware.CorsMiddleware")
+    MIDDLEWARE.insert(2, "corsheaders.middleware.CorsMiddleware")
 
 # --- security ---------------------------------------------------------------
 HTTPS = PUBLIC_URL.startswith("https://")

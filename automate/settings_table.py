@@ -42,7 +42,13 @@ SETTINGS: tuple[Setting, ...] = (
         "Folder of the embedded database, generated keys and seat locks.",
         "Database",
     ),
-    Setting("DEBUG", bool, False, "Django's debug pages. Never in production."),
+    Setting(
+        "DEBUG",
+        bool,
+        False,
+        "Django's debug pages for people; programs get the API's errors. "
+        "Never in production.",
+    ),
     Setting(
         "SECRET_KEY",
         str,

@@ -6,10 +6,11 @@ import logging
 from typing import Any
 
 import pytest
-from django.test import Client
+from django.test import Client, override_settings
 
-from automate.lib.errors import Code
+from automate.lib.errors import JSON, Code
 from automate.policy import content_security_policy
+from webhooks.answers import Answer
 
 pytestmark = pytest.mark.urls("tests.automate.errors_urlconf")
 PROBLEM = "application/problem+json"
@@ -228,3 +229,95 @@ def test_the_root_lists_what_there_is_to_strangers(client: Client) -> None:
     assert all(
         url.startswith("http://testserver/api/v1/") for url in response.json().values()
     )
+
+
+@pytest.fixture
+def debugging(settings: Any) -> Client:
+    """A client of a site with DEBUG on, which its middleware sees as it is loaded."""
+    settings.DEBUG = True
+    return Client(raise_request_exception=False)
+
+
+WITH_DEBUG = [
+    "/api/v1/fail/bug",
+    "/api/v1/fail/http404",
+    "/api/plain/bug",
+    "/api/plain/http404",
+    "/api/v1/nothing",
+    "/v1/nothing",
+    "/webhook",
+]
+
+
+@pytest.mark.parametrize("path", WITH_DEBUG)
+@pytest.mark.parametrize("accept", ["*/*", "text/html", PROBLEM])
+def test_programs_get_the_same_errors_with_debug_on(
+    debugging: Client, path: str, accept: str
+) -> None:
+    told = debugging.get(path, headers={"accept": accept})
+
+    assert told["Content-Type"] == (PROBLEM if accept == PROBLEM else JSON)
+    assert "internal detail" not in told.content.decode()
+    shown = ("Content-Type", "Content-Length", "Vary", "X-Content-Type-Options")
+    found = {name: told.headers.get(name) for name in shown}
+    usual = plain(path, accept)
+    assert (told.status_code, told.json(), found) == (
+        usual.status_code,
+        usual.json(),
+        {name: usual.headers.get(name) for name in shown},
+    )
+
+
+def plain(path: str, accept: str) -> Any:
+    """The answer with DEBUG off."""
+    with override_settings(DEBUG=False):
+        client = Client(raise_request_exception=False)
+        return client.get(path, headers={"accept": accept})
+
+
+def test_an_unknown_host_is_json_with_debug_on(debugging: Client) -> None:
+    response = debugging.get("/api/v1/", headers={"host": "evil.example.com"})
+
+    assert response.status_code == 400
+    assert "ALLOWED_HOSTS" in response.json()["error"]["message"]
+
+
+def test_a_crash_at_the_edge_is_json_with_debug_on(
+    debugging: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any) -> None:
+        raise ZeroDivisionError("internal detail")
+
+    monkeypatch.setattr("webhooks.views.receive", fail)
+    response = debugging.post("/v1/webhooks/x", b"{}", content_type="application/json")
+
+    assert response.status_code == 500
+    assert response.json()["error"]["code"] == Code.INTERNAL_ERROR
+
+
+def test_what_an_event_is_answered_stays_with_debug_on(
+    debugging: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone = Answer(404, b"Not here.", "text/plain")
+    monkeypatch.setattr("webhooks.views.receive", lambda *_: gone)
+    response = debugging.post("/v1/webhooks/x", b"{}", content_type="application/json")
+
+    assert (response.status_code, response.content) == (404, b"Not here.")
+
+
+def test_the_traceback_is_in_the_log_with_debug_on(
+    debugging: Client, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.ERROR):
+        debugging.get("/api/plain/bug")
+
+    assert "ZeroDivisionError: internal detail" in caplog.text
+    assert "errors_urlconf.py" in caplog.text
+
+
+@pytest.mark.parametrize("fault", ["http404", "bug", "suspicious"])
+def test_people_keep_the_debug_pages(debugging: Client, fault: str) -> None:
+    response = debugging.get(f"/pages/{fault}", headers={"accept": "text/html"})
+
+    assert response["Content-Type"].startswith("text/html")
+    assert "internal detail" in response.content.decode()
