@@ -106,7 +106,7 @@ class AnswerBody(StrictSerializer):
         required=False, default="", allow_blank=True, max_length=LONGEST_COMMENT
     )
     # DRF's metaclass takes the field out; the serializer's own `data` stays.
-    data = AnyField(required=False)  # type: ignore[assignment]
+    data = AnyField(required=False, allow_null=True)  # type: ignore[assignment]
 
     def validate_decision(self, text: str) -> Decision:
         """The decision of this name, in any case and by alias."""

@@ -39,7 +39,11 @@ AUTHENTICATION: Mapping[str, Any] = {
         TEXT,
         {
             "type": "object",
-            "properties": {"type": TEXT, "scheme": TEXT, "secret": TEXT},
+            "properties": {
+                "type": TEXT,
+                "scheme": TEXT,
+                "secret": {"type": ["string", "null"]},
+            },
             "additionalProperties": True,
         },
     ],

@@ -23,6 +23,14 @@ class IdField(serializers.CharField):
 
     json_schema: ClassVar = {"type": ["string", "integer"]}
 
+    def to_internal_value(self, data: Any) -> str:
+        """The text. Raises ValidationError for what is neither."""
+        if isinstance(data, float) and data.is_integer():
+            data = int(data)
+        if isinstance(data, bool) or not isinstance(data, str | int):
+            raise serializers.ValidationError("Give a text or a whole number.")
+        return str(super().to_internal_value(data))
+
 
 class SyncBody(StrictSerializer):
     """`{"n8n_url", "api_key", "workflow_ids"}`; without ids all workflows."""

@@ -40,10 +40,10 @@ ISSUES = frozenset(issue for _kind, _fits, issue in KINDS)
 def mistyped(field: Any, value: Any, path: str) -> Iterator[tuple[str, str]]:
     """(place, issue) of each value that is of another JSON type than its field says.
 
-    A field that describes itself (`json_schema`) checks itself; what null means is each
-    field's to say.
+    A field that describes itself (`json_schema`) checks itself, but not what it leaves
+    to a child of REST framework's; what null means is each field's to say.
     """
-    if value is None or hasattr(field, "json_schema"):
+    if value is None:
         return
     if isinstance(field, serializers.ListField):
         for number, item in enumerate(value if isinstance(value, list) else ()):
@@ -51,7 +51,7 @@ def mistyped(field: Any, value: Any, path: str) -> Iterator[tuple[str, str]]:
     elif isinstance(field, serializers.DictField):
         for name, item in (value if isinstance(value, Mapping) else {}).items():
             yield from mistyped(field.child, item, f"{path}.{name}")
-    else:
+    elif not hasattr(field, "json_schema"):
         issues = [issue for kind, fits, issue in KINDS
                   if isinstance(field, kind) and not fits(value)]  # fmt: skip
         for issue in issues[:1]:
