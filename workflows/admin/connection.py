@@ -22,7 +22,7 @@ from workflows.admin.owned import OwnedAdmin
 from workflows.connections import kind_of
 from workflows.models import Connection
 from workflows.services.connection_check import check_connection
-from workflows.services.out_of_reach import refusal_of
+from workflows.services.out_of_reach import unreachable
 
 CREDENTIALS = (
     "Which boxes there are depends on the kind, chosen above: a bearer token; a user "
@@ -118,9 +118,9 @@ class ConnectionAdmin(BreakerPages, OwnedAdmin):
         if obj.status == Connection.Status.ACTIVE:
             obj.status_reason = ""
         super().save_model(request, obj, form, change)
-        why = refusal_of(obj.base_url)
-        if why:
-            note = f"Connection {obj}: requests to it will be refused: {why}."
+        for problem in unreachable(obj):
+            where = "" if problem.path == "base_url" else f"{problem.path}: "
+            note = f"Connection {obj}: {where}{problem.message}."
             self.message_user(request, note, messages.WARNING)
 
     @method_decorator(require_POST)

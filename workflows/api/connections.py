@@ -17,7 +17,7 @@ from automate.lib.rest import ApiError, StrictSerializer, page
 from automate.lib.rest.described import NOTHING, described, page_of
 from automate.lib.rest.strict import StrictQuery
 from workflows.api import other_answers as answers
-from workflows.api.base import FOREIGN, IN_USE, OWNED, told
+from workflows.api.base import FOREIGN, IN_USE, OWNED, listed, told
 from workflows.api.secrets import HostsField, OwnedQuery, narrowed, usable
 from workflows.models import Breaker, Connection
 from workflows.services import owned
@@ -27,6 +27,7 @@ from workflows.services.connecting import (
     delete_connection,
 )
 from workflows.services.connection_check import check_connection
+from workflows.services.out_of_reach import unreachable
 
 
 class Texts(serializers.DictField):
@@ -176,6 +177,7 @@ def shape(row: Connection) -> dict[str, Any]:
         "last_synced_at": row.last_synced_at,
         "created_at": row.created_at,
         "updated_at": row.updated_at,
+        "warnings": listed(unreachable(row)),
     }
 
 

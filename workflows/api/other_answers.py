@@ -5,6 +5,7 @@ from __future__ import annotations
 from rest_framework import serializers
 
 from automate.lib.rest.described import Answer
+from workflows.api.answers import Issue
 from workflows.models import Breaker, Workflow
 from workflows.models import Connection as ConnectionRow
 
@@ -55,6 +56,9 @@ class Connection(Answer):
     last_synced_at = serializers.DateTimeField(allow_null=True)
     created_at = serializers.DateTimeField()
     updated_at = serializers.DateTimeField()
+    warnings = Issue(
+        many=True, help_text="Addresses of it that requests may not go to, and why."
+    )
 
 
 class ConnectionTested(Answer):

@@ -40,6 +40,20 @@ def out_of_reach(
     yield from _connections(workflow, named)
 
 
+def unreachable(connection: Connection) -> list[Problem]:
+    """A warning for each address of a connection that the guard will refuse."""
+    urls = {
+        "base_url": connection.base_url,
+        "options.token_url": (connection.options or {}).get("token_url"),
+        "proxy": connection.proxy,
+    }
+    return [
+        Problem(name, f"requests to it will be refused: {why}")
+        for name, url in urls.items()
+        if (why := refusal_of(url))
+    ]
+
+
 def refusal_of(url: object) -> str:
     """Why a request to this URL will be refused, if that can be told already."""
     if not isinstance(url, str):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from ipaddress import ip_network
 from typing import Any
 
 import pytest
@@ -206,8 +207,6 @@ class TestTheTest:
 
     @pytest.fixture(autouse=True)
     def _local(self, settings: Settings) -> None:
-        from ipaddress import ip_network
-
         settings.ALLOWED_NETWORKS = (ip_network("127.0.0.0/8"),)
 
     @pytest.mark.parametrize(
@@ -233,3 +232,37 @@ class TestTheTest:
         assert body["connection"]["last_checked_at"] is not None
         assert CANARY not in answer.content.decode()
         assert AuditEntry.objects.filter(action="connection.check").exists()
+
+
+def test_addresses_that_will_be_refused_are_told_and_stored(
+    api: Caller, settings: Settings
+) -> None:
+    settings.ALLOWED_NETWORKS = settings.SERVED_NETWORKS = ()
+    made = make(api, base_url="http://127.0.0.1:9000")
+    path = f"connections/{made['id']}"
+
+    [warning] = made["warnings"]
+    assert warning["field"] == "base_url"
+    assert warning["issue"].startswith("requests to it will be refused: 127.0.0.1 is")
+    assert Connection.objects.get().base_url == "http://127.0.0.1:9000"
+    assert api.get(path).json()["warnings"] == [warning]
+    tested = api.post(f"{path}/test").json()
+    assert tested["ok"] is False
+    assert tested["connection"]["warnings"] == [warning]
+    moved = {"base_url": "http://10.0.0.1", "credentials": {"token": CANARY}}
+    told = api.patch(path, moved).json()["warnings"]
+    assert "10.0.0.1 is a private address" in told[0]["issue"]
+
+    settings.ALLOWED_NETWORKS = (ip_network("10.0.0.0/8"),)
+    assert api.get(path).json()["warnings"] == []
+
+
+def test_so_are_token_endpoints_and_proxies(api: Caller, settings: Settings) -> None:
+    settings.ALLOWED_NETWORKS = settings.SERVED_NETWORKS = ()
+    options = {"token_url": "https://10.0.0.1/t", "client_id": "us"}
+    made = make(api, **{**OAUTH, "options": options}, proxy="http://10.0.0.2:3128")
+    assert [warning["field"] for warning in made["warnings"]] == [
+        "options.token_url",
+        "proxy",
+    ]
+    assert make(api, name="reachable")["warnings"] == []

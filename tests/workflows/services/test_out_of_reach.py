@@ -107,8 +107,10 @@ def test_saving_a_connection_in_the_admin_says_it() -> None:
         "base_url": "http://10.0.0.1",
         "new_value": "again",
         "status": "active",
+        "proxy": "http://10.0.0.2:3128",
         "_continue": "1",
     }
     response = signed_in(boss()).post(page, form, follow=True)
     said = " ".join(map(str, response.context["messages"]))
     assert "Connection crm: requests to it will be refused: 10.0.0.1 is" in said
+    assert "proxy: requests to it will be refused: 10.0.0.2 is" in said
