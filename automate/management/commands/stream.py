@@ -11,6 +11,8 @@ from automate import ports, stream
 
 class Command(BaseCommand):
     help = "Serve streams of what happens to runs (…/events and /ws/), until SIGTERM."
+    # They load every page of the site, of which this process serves none.
+    requires_system_checks = ()
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Where, and for how many."""
