@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import IO, TypeVar
 
 Seen = TypeVar("Seen")
+# After so many seconds a thing hangs, also on a machine that stands still now and then.
+HANGS = 60.0
 
 
 class Process:
@@ -33,7 +35,7 @@ class Process:
         """All that it has written until now."""
         return self.log.read_text(errors="replace")
 
-    def wait_for(self, text: str, seconds: float = 60.0) -> str:
+    def wait_for(self, text: str, seconds: float = HANGS) -> str:
         """The output when it holds this text; fails when it ends without."""
         try:
             eventually(lambda: text in self.output or not self.is_alive(), seconds)
@@ -52,7 +54,7 @@ class Process:
         """What Ctrl-C does: SIGINT to the terminal's process group."""
         os.killpg(self.pid, signal.SIGINT)
 
-    def wait(self, seconds: float = 60.0) -> int:
+    def wait(self, seconds: float = HANGS) -> int:
         """The exit status."""
         try:
             return self._process.wait(seconds)
@@ -91,7 +93,7 @@ def running(
         process.kill()
 
 
-def eventually(holds: Callable[[], bool], seconds: float = 10.0) -> None:
+def eventually(holds: Callable[[], bool], seconds: float = HANGS) -> None:
     """Wait until it holds; fails after so many seconds."""
     until = time.monotonic() + seconds
     while not holds():
@@ -99,7 +101,9 @@ def eventually(holds: Callable[[], bool], seconds: float = 10.0) -> None:
         time.sleep(0.02)
 
 
-def in_the_end(look: Callable[[], Seen], wanted: object, seconds: float = 10.0) -> Seen:
+def in_the_end(
+    look: Callable[[], Seen], wanted: object, seconds: float = HANGS
+) -> Seen:
     """What `look` sees as soon as that is `wanted`, else what it sees in the end."""
     until = time.monotonic() + seconds
     while (seen := look()) != wanted and time.monotonic() < until:

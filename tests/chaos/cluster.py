@@ -17,14 +17,12 @@ from django.db import connection
 
 from automate.env import BASE_DIR, database_url
 from runs.models import Worker
-from tests.processes import Process, eventually, with_environment
+from tests.processes import HANGS, Process, eventually, with_environment
 
 MARK = "AUTOMATE_CHAOS"
 PARENT = [sys.executable, str(Path(BASE_DIR, "manage.py")), "qcluster"]
-LEASE, HEARTBEAT, GRACE = 3.0, 1.0, 3.0
-START = 30.0
-# Two leases, and what a machine that does much else may add to a start.
-RECOVERY = 2 * LEASE + 9
+# A lease that a machine which stands still for three seconds does not end.
+LEASE, HEARTBEAT, GRACE = 6.0, 1.0, 3.0
 _ROLES = {
     "worker": re.compile(r"Process-\w+ ready for work at (\d+)"),
     "monitor": re.compile(r"Process-\w+ monitoring at (\d+)"),
@@ -110,7 +108,7 @@ class Cluster:
             and taken == list(range(self.seats))
         )
 
-    def wait_until_whole(self, seconds: float = START) -> None:
+    def wait_until_whole(self, seconds: float = HANGS) -> None:
         try:
             eventually(self.is_whole, seconds)
         except AssertionError:
@@ -127,7 +125,7 @@ class Cluster:
         os.kill(pid, signal.SIGKILL)
         return pid
 
-    def stop(self, seconds: float = 20.0) -> int:
+    def stop(self, seconds: float = HANGS) -> int:
         """SIGTERM to the parent; its exit status."""
         self.process.signal(signal.SIGTERM)
         return self.process.wait(seconds)

@@ -7,7 +7,7 @@ from typing import Any
 
 from runs.models import DeliveryAttempt, Job, Run
 from tests.chaos.receiver import Receiver
-from tests.processes import eventually
+from tests.processes import HANGS, eventually
 from tests.runs.flows import accepted, call, publish
 from workflows.models import Workflow
 
@@ -29,7 +29,7 @@ def post(workflow: Workflow, count: int) -> None:
         accepted(workflow, {"n": number})
 
 
-def finish(seconds: float) -> None:
+def finish(seconds: float = HANGS) -> None:
     """Wait until every run has ended; fails after so many seconds."""
     try:
         eventually(lambda: not Job.objects.exists(), seconds)

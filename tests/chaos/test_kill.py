@@ -16,14 +16,14 @@ import pytest
 from django_q.models import Success
 from django_q.tasks import async_task
 
-from tests.chaos.cluster import GRACE, HEARTBEAT, LEASE, RECOVERY, Cluster
+from tests.chaos.cluster import Cluster
 from tests.chaos.conftest import Start
 from tests.chaos.load import all_succeeded, finish, flow, post
 from tests.chaos.receiver import Receiver
 from tests.processes import eventually, in_the_end
 from workflows.models import Workflow
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(300)]
+pytestmark = pytest.mark.django_db(transaction=True)
 
 ROUNDS = int(os.environ.get("AUTOMATE_CHAOS_ROUNDS", "3"))
 KINDS = ("free", "drain", "pusher", "monitor", "sentinel", "main")
@@ -36,8 +36,8 @@ AT_A_QUEUE = ("free", "monitor")
 IN_FLIGHT = 16  # at most: two drains of eight threads
 
 
-def ordinary_tasks_pass(seconds: float) -> None:
-    """Fails unless one of the ordinary tasks that are enqueued now is done in time."""
+def ordinary_tasks_pass() -> None:
+    """Fails unless one of the ordinary tasks that are enqueued now is done."""
     begun, enqueued = time.monotonic(), 0
 
     def passed() -> bool:
@@ -47,7 +47,7 @@ def ordinary_tasks_pass(seconds: float) -> None:
             async_task("math.copysign", 1, enqueued, task_name=f"{begun}")
         return bool(Success.objects.filter(name=f"{begun}").exists())
 
-    eventually(passed, seconds)
+    eventually(passed)
 
 
 def kill_and_recover(
@@ -61,9 +61,9 @@ def kill_and_recover(
     before = cluster.pids()
     killed = cluster.kill(kind)
     post(workflow, 5)
-    finish(RECOVERY + 2 * GRACE if busy else RECOVERY)
-    ordinary_tasks_pass(RECOVERY + 2 * GRACE)
-    cluster.wait_until_whole(RECOVERY)
+    finish()
+    ordinary_tasks_pass()
+    cluster.wait_until_whole()
     left = before - {killed, cluster.pid}
     survivors = left & cluster.pids()
     if kind not in AT_A_QUEUE:
@@ -81,7 +81,7 @@ def test_the_runs_of_a_killed_worker_finish_after_its_lease(
     eventually(lambda: len(receiver.received) > 50)
     cluster.kill("drain")
     # Each step that was in flight is tried again alone, one after another.
-    finish(LEASE + 3 * HEARTBEAT + 5)
+    finish()
     assert all_succeeded(200)
     assert len(receiver.runs) == 200
     assert receiver.repeated <= 8
@@ -91,7 +91,7 @@ def test_the_runs_of_a_killed_worker_finish_after_its_lease(
 def test_nothing_of_a_cluster_outlives_its_parent(start: Start) -> None:
     cluster = start()
     cluster.kill("parent")
-    assert in_the_end(cluster.pids, set(), GRACE + 6) == set(), cluster.output
+    assert in_the_end(cluster.pids, set()) == set(), cluster.output
 
 
 @pytest.mark.parametrize("kind", ["free", "sentinel", "pusher"])
@@ -106,7 +106,7 @@ def test_a_killed_process_is_recovered_from(
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(60 + 40 * ROUNDS)
+@pytest.mark.timeout(120 + 60 * ROUNDS)
 @pytest.mark.parametrize(
     "busy",
     [
@@ -141,10 +141,10 @@ def test_a_killed_parent_s_runs_are_handed_back(
         post(workflow, 60)
         eventually(lambda: len(receiver.received) > 10)
     cluster.kill("parent")
-    eventually(lambda: not cluster.pids(), GRACE + 6)
+    eventually(lambda: not cluster.pids())
     post(workflow, 5)
     start()
-    finish(30)
+    finish()
     assert all_succeeded(65 if busy else 5)
     assert receiver.repeated == 0  # a drain that lost its parent hands back in order
 
@@ -157,4 +157,4 @@ def test_nothing_outlives_a_killed_parent_whose_queue_was_dead_already(
     cluster = start()
     cluster.kill("free")
     os.kill(cluster.pid, signal.SIGKILL)
-    assert in_the_end(cluster.pids, set(), GRACE + 10) == set(), cluster.output
+    assert in_the_end(cluster.pids, set()) == set(), cluster.output

@@ -10,7 +10,6 @@ import pytest
 from django.utils import timezone
 from django_q.models import Schedule
 
-from tests.chaos.cluster import GRACE
 from tests.chaos.conftest import Start
 from tests.chaos.load import fates, finish, flow, once_each, post
 from tests.chaos.receiver import Receiver
@@ -19,7 +18,6 @@ from tests.processes import eventually, in_the_end
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
-    pytest.mark.timeout(240),
     pytest.mark.slow,
     pytest.mark.once,
 ]
@@ -38,19 +36,19 @@ def test_our_broker_works_without_our_parent(start: Start, receiver: Receiver) -
     workflow = flow(receiver)
     cluster = start(whole=False, command=COMMAND, AUTOMATE_GRACE="10")
     post(workflow, 50)
-    finish(30)
+    finish()
     time.sleep(12)  # an offer is repeated after ten seconds when a seat seems free
     assert sorted(map(str, cluster.drains().values())) == [
         str(seat) for seat in range(cluster.seats)
     ]
-    ordinary_tasks_pass(10)  # one worker stayed free for them
+    ordinary_tasks_pass()  # one worker stayed free for them
     post(workflow, 100)
     eventually(lambda: len(receiver.received) > 70)
     cluster.process.signal(signal.SIGTERM)
-    assert cluster.process.wait(20) == 0, cluster.output
+    assert cluster.process.wait() == 0, cluster.output
     assert not cluster.pids()
     start()
-    finish(30)
+    finish()
     assert fates(receiver) == once_each(150)
 
 
@@ -71,8 +69,8 @@ def test_a_scheduled_drain_works_without_our_broker(
         DJANGO_SETTINGS_MODULE="tests.chaos.unbrokered_settings",
     )
     post(workflow, 50)
-    finish(60)  # django-q2 looks at its schedules every half minute
+    finish(120)  # django-q2 looks at its schedules every half minute
     assert fates(receiver) == once_each(50)
     cluster.process.signal(signal.SIGTERM)
-    cluster.process.wait(90)  # the drain is an ordinary task: django-q2 waits for it
-    assert in_the_end(cluster.pids, set(), GRACE) == set(), cluster.output
+    cluster.process.wait(150)  # the drain is an ordinary task: django-q2 waits for it
+    assert in_the_end(cluster.pids, set()) == set(), cluster.output

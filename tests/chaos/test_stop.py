@@ -14,7 +14,7 @@ from collections.abc import Callable
 import pytest
 
 from runs.models import Job, Run, StepRun
-from tests.chaos.cluster import GRACE, Cluster, send
+from tests.chaos.cluster import Cluster, send
 from tests.chaos.conftest import Start
 from tests.chaos.load import (
     all_succeeded,
@@ -28,9 +28,12 @@ from tests.chaos.load import (
 from tests.chaos.receiver import Receiver
 from tests.processes import eventually, in_the_end
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(180)]
+pytestmark = pytest.mark.django_db(transaction=True)
 
 RUNS = 200
+# Far longer than a stop takes, and than the tests wait for what was handed back.
+LONG = {"AUTOMATE_LEASE": "300", "AUTOMATE_GRACE": "60"}
+PROMPT = 40  # seconds, of a machine that may stand still for some of them
 
 
 def to_parent(cluster: Cluster) -> None:
@@ -64,10 +67,10 @@ WAYS = (
 MORE_WAYS = (to_all_but_parent, twice_to_all)
 
 
-def stop(cluster: Cluster, way: Way, seconds: float) -> None:
+def stop(cluster: Cluster, way: Way) -> None:
     """Fails unless all of it ends in time, and in order."""
     way(cluster)
-    assert cluster.process.wait(seconds) == 0, cluster.output
+    assert cluster.process.wait(PROMPT) == 0, cluster.output
     assert not cluster.pids()
     assert "killing" not in cluster.output
     assert "Traceback" not in cluster.output
@@ -78,17 +81,17 @@ def stopped_under_load(start: Start, receiver: Receiver, way: Way) -> None:
     receiver.delay = 1  # long enough that all is not done before it is told to stop
     workflow = flow(receiver)
     # Leases outlive the test: what is not handed back is not finished either.
-    first = start(AUTOMATE_LEASE="60", AUTOMATE_GRACE="10")
+    first = start(**LONG)
     post(workflow, RUNS)
     eventually(lambda: len(receiver.received) > 30)
-    stop(first, way, 6)
+    stop(first, way)
     done = len(receiver.runs)
     assert done < RUNS
     assert Run.objects.filter(status="succeeded").count() == done
     assert not Job.objects.filter(lease_token__isnull=False).exists()
     receiver.delay = 0.1
-    start(AUTOMATE_LEASE="60", AUTOMATE_GRACE="10")
-    finish(30)
+    start(**LONG)
+    finish()
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -112,17 +115,17 @@ def test_more_ways_to_stop_under_load_lose_and_repeat_nothing(
 def test_steps_longer_than_the_grace_are_handed_back_as_unknown(
     start: Start, receiver: Receiver, way: Way
 ) -> None:
-    receiver.delay = 30
-    workflow = flow(receiver, timeout=60)
-    first = start(AUTOMATE_LEASE="60", AUTOMATE_GRACE="1")
+    receiver.delay = 200
+    workflow = flow(receiver, timeout=250)
+    first = start(AUTOMATE_LEASE="300", AUTOMATE_GRACE="1")
     post(workflow, 6)
     eventually(lambda: len(receiver.received) == 6)
-    stop(first, way, 1 + 6)
+    stop(first, way)
     assert outcomes() == {"unknown": 6}
     assert set(StepRun.objects.values_list("status", flat=True)) == {"waiting"}
     receiver.delay = 0
-    start(AUTOMATE_LEASE="60")
-    finish(30)
+    start(**LONG)
+    finish()
     assert all_succeeded(6)
     assert set(receiver.runs.values()) == {2}
     assert receiver.has_one_key_a_run()
@@ -134,12 +137,9 @@ def test_a_stop_while_it_still_starts_leaves_nothing_behind(start: Start) -> Non
         cluster = start(whole=False)
         time.sleep(after)
         cluster.process.signal(signal.SIGTERM)
-        cluster.process.wait(GRACE + 8)
-        assert in_the_end(cluster.pids, set(), 2) == set(), cluster.output
+        cluster.process.wait()
+        assert in_the_end(cluster.pids, set()) == set(), cluster.output
 
 
-def test_an_idle_cluster_stops_within_seconds(start: Start) -> None:
-    cluster = start()
-    begun = time.monotonic()
-    stop(cluster, to_parent, 10)
-    assert time.monotonic() - begun < 4
+def test_an_idle_cluster_stops_long_before_the_grace_is_over(start: Start) -> None:
+    stop(start(**LONG), to_parent)

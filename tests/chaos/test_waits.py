@@ -21,7 +21,6 @@ from tests.webhooks.test_granian import granian
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
-    pytest.mark.timeout(240),
     pytest.mark.slow,
 ]
 
@@ -40,7 +39,7 @@ def call(port: int, run: Run, key: str, **request: Any) -> requests.Response:
     path = re.sub(r"https?://[^/]+", "", address_of(run.pk, key))
     headers = {"Connection": "close"}
     url = f"http://127.0.0.1:{port}{path}"
-    return requests.post(url, headers=headers, timeout=20, **request)
+    return requests.post(url, headers=headers, timeout=60, **request)
 
 
 def kill_all(cluster: Cluster) -> None:
@@ -55,7 +54,7 @@ def test_a_wait_survives_the_death_of_all_processes(
 ) -> None:
     run = asking()
     first = start()
-    eventually(lambda: steps(run).get("ask") == "waiting", 20)
+    eventually(lambda: steps(run).get("ask") == "waiting")
     with granian(tmp_path) as port:
         kill_all(first)
         # Nobody works: the answer is taken over all the same.
@@ -64,13 +63,13 @@ def test_a_wait_survives_the_death_of_all_processes(
     assert steps(run)["ask"] == "succeeded"
 
     second = start()
-    eventually(lambda: steps(run).get("hook") == "waiting", 20)
+    eventually(lambda: steps(run).get("hook") == "waiting")
     assert Job.objects.get(run=run).lease_token is None
     kill_all(second)
     start()
     with granian(tmp_path) as port:  # another web process than the one before
         assert call(port, run, "hook", json={"n": 1}).status_code == 200
-        eventually(lambda: again(run).status == "succeeded", 20)
+        eventually(lambda: again(run).status == "succeeded")
         late = call(port, run, "hook", json={"n": 2})
     assert (late.status_code, late.json()["error"]["code"]) == (409, "ALREADY_ANSWERED")
     assert steps(run) == dict.fromkeys(("ask", "hook", "end"), "succeeded")
@@ -82,8 +81,8 @@ def test_a_time_out_comes_although_all_were_killed(start: Start) -> None:
     )
     run = started(flow)
     first = start()
-    eventually(lambda: steps(run).get("ask") == "waiting", 10)
+    eventually(lambda: steps(run).get("ask") == "waiting")
     kill_all(first)
     start()
-    eventually(lambda: again(run).status == "succeeded", 40)
+    eventually(lambda: again(run).status == "succeeded")
     assert steps(run) == {"ask": "succeeded", "late": "succeeded"}

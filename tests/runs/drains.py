@@ -19,6 +19,7 @@ from runs.engine.perform import Performer
 from runs.engine.shift import Reason
 from runs.engine.task import Result, Task
 from runs.models import Job, Run
+from tests.processes import HANGS
 
 LOOPBACK = [ip_network("127.0.0.0/8")]
 
@@ -37,7 +38,7 @@ def in_thread(work: Callable[[], Any], name: str = "test") -> threading.Thread:
     return thread
 
 
-def together(*works: Callable[[], Any], within: float = 30) -> list[Any]:
+def together(*works: Callable[[], Any], within: float = HANGS) -> list[Any]:
     """All of them at once, each in a thread; their results, or the first error."""
     results: list[Any] = [None] * len(works)
     errors: list[BaseException] = []
@@ -45,7 +46,7 @@ def together(*works: Callable[[], Any], within: float = 30) -> list[Any]:
 
     def guarded(place: int, work: Callable[[], Any]) -> None:
         try:
-            gate.wait(10)
+            gate.wait(HANGS)
             results[place] = work()
         except BaseException as error:  # noqa: BLE001 - raised again below
             errors.append(error)
@@ -62,7 +63,7 @@ def together(*works: Callable[[], Any], within: float = 30) -> list[Any]:
     return results
 
 
-def until(condition: Callable[[], Any], within: float = 20) -> None:
+def until(condition: Callable[[], Any], within: float = HANGS) -> None:
     """Return when `condition` holds; fail when it does not in time."""
     give_up = time.monotonic() + within
     while not condition():
@@ -90,7 +91,7 @@ class Draining:
         except BaseException as error:  # noqa: BLE001 - raised again by `join`
             self.error = error
 
-    def join(self, within: float = 20) -> Reason:
+    def join(self, within: float = HANGS) -> Reason:
         """Wait until it returns by itself."""
         self.thread.join(within)
         assert not self.thread.is_alive(), "the drain does not return"
@@ -99,7 +100,7 @@ class Draining:
         assert self.reason is not None
         return self.reason
 
-    def stop(self, within: float = 20) -> Reason:
+    def stop(self, within: float = HANGS) -> Reason:
         """Ask it to stop, and wait until it has."""
         self.drain.stop()
         self.drain.wake()
@@ -121,7 +122,7 @@ def drained(
     condition: Callable[[], Any] = no_jobs,
     *,
     count: int = 1,
-    within: float = 20,
+    within: float = HANGS,
     **arguments: Any,
 ) -> None:
     """Have drains work until the condition holds: until every run has ended."""

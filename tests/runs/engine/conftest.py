@@ -27,7 +27,7 @@ def gate(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
     gate = threading.Event()
 
     def wait(_: Any) -> Done:
-        gate.wait(20)
+        gate.wait(120)
         return Done(output="at last")
 
     teach(monkeypatch, wait=wait)

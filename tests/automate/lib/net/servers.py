@@ -55,13 +55,13 @@ def always(*parts: bytes, close: bool = False) -> Handler:
 
 def silent(_: socket.socket, server: Server) -> None:
     """Accept, and say nothing until the test is over."""
-    server.done.wait(60)
+    server.done.wait(300)
 
 
 def stall(sock: socket.socket, server: Server) -> None:
     """Read one request, and never answer it."""
     server.requests.append(read_request(sock))
-    server.done.wait(60)
+    server.done.wait(300)
 
 
 def proxying(login: str = "", status: str = "200 OK") -> Handler:
@@ -90,7 +90,7 @@ def proxying(login: str = "", status: str = "200 OK") -> Handler:
                     back = threading.Thread(target=_relay, args=(onward, sock))
                     back.start()
                     _relay(sock, onward)
-                    back.join(10)
+                    back.join(60)
                     return
                 onward.sendall(request)
                 sock.sendall(onward.recv(65_536))
@@ -155,14 +155,14 @@ class Server:
 
     def wait_for_requests(self, count: int) -> None:
         """Return when `count` requests have arrived."""
-        give_up = monotonic() + 20
+        give_up = monotonic() + 60
         while len(self.requests) < count and monotonic() < give_up:
             time.sleep(0.01)
 
     def wait_closed(self) -> None:
         """Return when the handler of every connection so far has ended."""
         for thread in self._threads:
-            thread.join(10)
+            thread.join(60)
 
     def __enter__(self) -> Server:
         return self
@@ -179,4 +179,4 @@ class Server:
                 socket.socket.shutdown(sock, socket.SHUT_RDWR)
         self._listener.close()
         for thread in (self._accepting, *self._threads):
-            thread.join(10)
+            thread.join(60)
