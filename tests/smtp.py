@@ -7,6 +7,7 @@ import email
 import email.policy
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from email.message import EmailMessage
@@ -41,6 +42,7 @@ class MailServer:
 
     answers: dict[str, str | list[str]] = field(default_factory=dict)
     before_data: Callable[[], None] = lambda: None
+    pause: float = 0.0  # seconds before each answer
     taken: list[Taken] = field(default_factory=list)
     commands: list[str] = field(default_factory=list)
 
@@ -61,12 +63,12 @@ class MailServer:
         with contextlib.suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
-        self._accepting.join(5)
+        self._accepting.join(60)
         for sock in self._open:
             with contextlib.suppress(OSError):
                 sock.shutdown(socket.SHUT_RDWR)
         for thread in self._threads:
-            thread.join(5)
+            thread.join(60)
 
     @property
     def port(self) -> int:
@@ -133,6 +135,7 @@ class MailServer:
         if given == SILENT:
             sock.recv(1)  # until the other side gives up
             raise _Ended
+        time.sleep(self.pause)
         sock.sendall(f"{given}\r\n".encode())
         return given
 

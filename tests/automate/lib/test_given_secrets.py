@@ -63,9 +63,9 @@ def test_a_deep_tree_is_no_danger() -> None:
     ],
 )
 def test_a_hostile_text_costs_little(text: str) -> None:
-    begun = time.process_time()
+    begun = time.thread_time()
     given_secrets({"a": text})
-    assert time.process_time() - begun < 3
+    assert time.thread_time() - begun < 3
 
 
 def test_a_number_too_long_for_a_text_is_passed_over() -> None:

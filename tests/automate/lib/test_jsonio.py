@@ -143,10 +143,10 @@ BOMBS = {
 
 @pytest.mark.parametrize("raw", BOMBS.values(), ids=BOMBS)
 def test_a_bomb_is_refused_quickly(raw: str) -> None:
-    start = time.process_time()
+    start = time.thread_time()
     with pytest.raises(BadJSON):
         loads(raw)
-    assert time.process_time() - start < 1
+    assert time.thread_time() - start < 1
 
 
 def test_reading_works_far_down_the_stack() -> None:

@@ -23,7 +23,7 @@ def server() -> Iterator[MailServer]:
 
 
 def message(**watched: Any) -> tuple[EmailMessage, Watch]:
-    watch = Watch(time.monotonic() + 5, **watched)
+    watch = Watch(time.monotonic() + 60, **watched)
     to = ["ada@example.com", "bob@example.com"]
     return EmailMessage(to=to, body="x", connection=get_connection(watch=watch)), watch
 

@@ -149,7 +149,7 @@ def parts_or_fault(body: bytes, content_type: str) -> list[Part] | str:
     ],
 )
 def test_hostile_bodies_are_refused_at_once(body: bytes) -> None:
-    begin = time.process_time()
+    begin = time.thread_time()
     with pytest.raises(BadMultipart):
         parts_of(body, TYPE)
-    assert time.process_time() - begin < 1
+    assert time.thread_time() - begin < 1

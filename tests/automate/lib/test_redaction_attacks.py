@@ -46,9 +46,9 @@ def nested(levels: int) -> str:
 def test_a_hostile_body_neither_fails_nor_holds_up(text: str) -> None:
     redactor = Redactor([CANARY, '\\"\\"'])
     for content_type in (JSON, FORM, ""):
-        start = time.process_time()
+        start = time.thread_time()
         redactor.body(text.encode(), content_type, LIMIT)
-        assert time.process_time() - start < 2
+        assert time.thread_time() - start < 2
 
 
 def test_a_deep_tree_is_cut_off_rather_than_failing() -> None:

@@ -149,9 +149,9 @@ def test_finders_of_the_same_values_are_shared() -> None:
     ],
 )
 def test_a_hostile_text_does_not_hold_up_the_search(value: str, text: str) -> None:
-    start = time.process_time()
+    start = time.thread_time()
     replace(text, value)
-    assert time.process_time() - start < 2
+    assert time.thread_time() - start < 2
 
 
 LONG = ['-!"é\n' * 20_000, "a b/" * 50_000, "x" * 300_000]
@@ -166,9 +166,9 @@ def test_a_very_long_value_is_found_in_the_usual_spellings(
     name: str, value: str
 ) -> None:
     """Shown to fail (minutes) when its expression is compiled."""
-    begun = time.process_time()
+    begun = time.thread_time()
     assert replace(f"«{ENCODINGS[name](value)}»", value) == "«#»"
-    assert time.process_time() - begun < 3
+    assert time.thread_time() - begun < 3
 
 
 def test_it_is_found_in_base64_too() -> None:
@@ -182,9 +182,9 @@ def test_all_values_together_compile_no_more_than_one_may() -> None:
     """A sender chooses how many there are; those that are left over are found too."""
     values = [f"{number:03d}" + "-!" * 150 for number in range(300)]
     text = json.dumps(values)
-    begun = time.process_time()
+    begun = time.thread_time()
     assert replace(text, *values) == json.dumps(["#"] * 300)
-    assert time.process_time() - begun < 5
+    assert time.thread_time() - begun < 5
 
 
 class TestMany:
@@ -211,6 +211,6 @@ class TestMany:
         search = Finder(frozenset(self.VALUES))
         text = json.dumps([{"n": n, "s": f"some text {n}"} for n in range(25_000)])
         search.replace(text, "#")
-        begun = time.process_time()
+        begun = time.thread_time()
         assert search.replace(text, "#") == text
-        assert time.process_time() - begun < 1.5
+        assert time.thread_time() - begun < 1.5

@@ -232,9 +232,9 @@ def test_five_hundred_steps_are_planned_in_milliseconds(shape: str) -> None:
     states = dict.fromkeys(list(large.order)[:250], DONE)
     costs = []
     for _ in range(10):
-        before = time.process_time()
+        before = time.thread_time()
         plan(large, states, NOW)
-        costs.append(time.process_time() - before)
+        costs.append(time.thread_time() - before)
     assert min(costs) < 0.025
 
 

@@ -245,13 +245,13 @@ class TestUnanswered:
         self, run: Any
     ) -> None:
         with Server(stall) as server:
-            outcome = run({"url": server.url}, timeout=0.3)
+            outcome = run({"url": server.url}, timeout=1.0)
         assert isinstance(outcome, Retry)
         assert outcome.error.error_class == "TimedOut"
         assert attempt_of(outcome).outcome == "unknown"
         assert attempt_of(outcome).error_kind == "timeout"
         assert attempt_of(outcome).response_status is None
-        assert attempt_of(outcome).duration_ms >= 290
+        assert attempt_of(outcome).duration_ms >= 990
 
     def test_nobody_listening_is_retried_and_nothing_was_sent(self, run: Any) -> None:
         with Server(stall) as server:
@@ -286,7 +286,7 @@ class TestUnanswered:
     def test_retry_on_decides_over_kinds_too(self, run: Any) -> None:
         with Server(stall) as server:
             config = {"url": server.url, "retry_on": ["reset", 503]}
-            assert isinstance(run(config, timeout=0.3), Fail)
+            assert isinstance(run(config, timeout=1.0), Fail)
 
     @pytest.fixture
     def strict(self) -> Iterator[Client]:

@@ -180,7 +180,7 @@ class TestTheAnswer:
     def test_silence_is_an_unknown_outcome(self, make_context: MakeContext) -> None:
         with Server(stall) as server:
             config = {"webhook_url": f"{server.url}{PATH}", "text": "x"}
-            outcome = get("slack").execute(make_context(config, timeout=0.3))
+            outcome = get("slack").execute(make_context(config, timeout=1.0))
         assert isinstance(outcome, Retry)
         assert outcome.attempt is not None
         assert outcome.attempt.outcome == "unknown"

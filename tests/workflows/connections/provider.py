@@ -47,7 +47,7 @@ class Provider:
     def _token(self, login: str, body: str) -> bytes:
         self.asked.append(dict(parse_qsl(body)))
         self.logins.append(login)
-        self.hold.wait(20)
+        self.hold.wait(120)
         if self.answers:
             status, said, *more = self.answers.pop(0)
             text = said if isinstance(said, str) else json.dumps(said)

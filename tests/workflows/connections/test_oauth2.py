@@ -308,7 +308,7 @@ def test_the_time_for_the_token_is_part_of_the_step_s(
     provider: Provider, run: Any
 ) -> None:
     provider.hold.clear()
-    outcome = run(link(provider), timeout=0.3)
+    outcome = run(link(provider), timeout=0.9)
     provider.hold.set()
 
     assert isinstance(outcome, Retry)

@@ -138,7 +138,7 @@ def crowd(tokens: Tokens, fetch: Fetch, size: int = 16) -> list[str]:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(10)
+        thread.join(60)
     return found
 
 
@@ -178,18 +178,18 @@ def test_waiting_for_another_thread_ends() -> None:
 
     def hang() -> Token:
         begun.set()
-        over.wait(10)
+        over.wait(60)
         return token()
 
     thread = threading.Thread(
-        target=lambda: tokens.get(KEY, None, NOW, monotonic() + 10, hang)
+        target=lambda: tokens.get(KEY, None, NOW, monotonic() + 60, hang)
     )
     thread.start()
-    begun.wait(5)
+    assert begun.wait(60)
     with pytest.raises(SignInFailed, match="did not end in time") as caught:
         get(tokens, Fetch(), wait=0.05)
     over.set()
-    thread.join(5)
+    thread.join(60)
 
     assert caught.value.retries
 
@@ -200,17 +200,17 @@ def test_while_another_thread_fetches_a_token_that_holds_is_used() -> None:
 
     def slow() -> Token:
         begun.set()
-        over.wait(10)
+        over.wait(60)
         return token("new")
 
     thread = threading.Thread(
-        target=lambda: tokens.get(KEY, stored, NOW + 50, monotonic() + 10, slow)
+        target=lambda: tokens.get(KEY, stored, NOW + 50, monotonic() + 60, slow)
     )
     thread.start()
-    begun.wait(5)
+    assert begun.wait(60)
     assert get(tokens, Fetch(), stored, now=NOW + 50) == "stored"
     over.set()
-    thread.join(5)
+    thread.join(60)
 
 
 def test_what_was_fetched_is_handed_over_once_and_can_be_given_back() -> None:

@@ -54,9 +54,9 @@ def test_a_thousand_steps_in_a_line_take_milliseconds() -> None:
     names = [f"s{number}" for number in range(1000)]
     edges = [edge(a, b) for a, b in pairwise(names)]
     value = definition([step(name) for name in names], edges)
-    started = time.process_time()
+    started = time.thread_time()
     ancestors = Graph.of(value).ancestors()
-    assert time.process_time() - started < 0.1
+    assert time.thread_time() - started < 0.1
     assert len(ancestors["s999"]) == 999
     assert "s0" in ancestors["s999"]
     assert "s999" not in ancestors["s0"]

@@ -16,11 +16,11 @@ MIB = 1024 * 1024
 def refusal(tree: Any, limits: Limits | None = None, **scope: Any) -> str:
     """The message, after a look at what the refusal cost."""
     before = peak_memory()
-    started = time.process_time()
+    started = time.thread_time()
     with pytest.raises(RenderError) as caught:
         render(tree, scope, limits or Limits())
     # Wide: a bomb that went off would take minutes and gigabytes.
-    assert time.process_time() - started < 20
+    assert time.thread_time() - started < 20
     assert peak_memory() - before < 256 * MIB
     return str(caught.value)
 
@@ -155,10 +155,10 @@ def test_work_is_counted(expression: str) -> None:
 
 def test_numbers_of_one_hash_do_not_slow_unique_down() -> None:
     colliding = [n * (2**61 - 1) for n in range(50_000)]
-    started = time.process_time()
+    started = time.thread_time()
     found = render("{{ item | unique | length }}", {"item": colliding})
     assert found == 50_000
-    assert time.process_time() - started < 20
+    assert time.thread_time() - started < 20
 
 
 def test_huge_numbers_are_counted_by_their_digits() -> None:

@@ -190,8 +190,8 @@ def test_time_runs_out_without_an_error() -> None:
 
 
 def test_the_rarest_expression_is_found_in_milliseconds() -> None:
-    began = time.process_time()
+    began = time.thread_time()
     # A 29 February that is a Saturday: from 2092 the next is in 2104.
     found = parse("0 0 29 2 */6").next_after(datetime(2092, 3, 1, tzinfo=UTC), BERLIN)
     assert found is not None
-    assert time.process_time() - began < 0.5
+    assert time.thread_time() - began < 0.5

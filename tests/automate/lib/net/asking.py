@@ -9,7 +9,7 @@ from automate.lib.net import Client, NetError, Request, Response
 
 def get(client: Client, url: str, **changes: object) -> Response:
     """The answer to a GET, changed as said."""
-    values: dict[str, object] = {"method": "GET", "url": url, "timeout": 5.0}
+    values: dict[str, object] = {"method": "GET", "url": url, "timeout": 60.0}
     return client.send(Request(**{**values, **changes}))  # type: ignore[arg-type]
 
 

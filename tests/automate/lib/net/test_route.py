@@ -23,7 +23,7 @@ UNTRUSTED = r"self-signed|unable to get local issuer"
 
 
 def send(client: Client, url: str, route: Route | None, **more: Any) -> Response:
-    return client.send(Request("GET", url, timeout=5, route=route, **more))
+    return client.send(Request("GET", url, timeout=60, route=route, **more))
 
 
 def of(issued: Issued, authority: Authority, owner: str = "crm") -> Route:

