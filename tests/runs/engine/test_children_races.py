@@ -40,7 +40,7 @@ def at_once(runs: int, gate: threading.Barrier) -> None:
     try:
         hand.claim(want=runs, free=runs)
         results = hand.perform()
-        gate.wait(30)
+        gate.wait(100)
         hand.record(results)
     finally:
         hand.close()

@@ -233,15 +233,15 @@ class TestRelease:
                 assert Claimer().claim(4).parked == 1
                 decided.set()
                 # The end goes as far as it gets without this transaction's commit.
-                ended.wait(5)
+                ended.wait(60)
 
         thread = in_thread(claims)
-        assert decided.wait(10)
+        assert decided.wait(60)
         ending = in_thread(lambda: finish(first))
         until(lambda: again(first).is_final)
         ended.set()
-        thread.join(10)
-        ending.join(10)
+        thread.join(60)
+        ending.join(60)
 
         assert taken(claim()) == [second.pk]
 

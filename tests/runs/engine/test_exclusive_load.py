@@ -54,7 +54,7 @@ class TestUnderLoad:
             together(*[working(witness)] * 8)
             ready.set()
             for thread in arrivals:
-                thread.join(10)
+                thread.join(60)
         together(*[working(witness)] * 2)
 
         assert not Job.objects.exists()

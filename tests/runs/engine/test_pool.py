@@ -42,7 +42,7 @@ def test_tasks_run_side_by_side_up_to_the_size() -> None:
         with lock:
             running[0] += 1
             most[0] = max(most[0], running[0])
-        gate.wait(10)
+        gate.wait(60)
         with lock:
             running[0] -= 1
 
@@ -88,7 +88,7 @@ def test_a_task_never_waits_behind_another_while_there_is_room(
 
     def meets() -> bool:
         try:
-            both.wait(2)
+            both.wait(20)
         except threading.BrokenBarrierError:  # the other one was not begun meanwhile
             return False
         return True
@@ -105,7 +105,7 @@ def test_a_task_never_waits_behind_another_while_there_is_room(
 def test_what_is_unfinished_is_counted_until_its_thread_is_free() -> None:
     """Also when it hangs, or when nobody waits for its result any more."""
     pool, gate = Pool(2), threading.Event()
-    pool.submit(lambda: gate.wait(10))
+    pool.submit(lambda: gate.wait(60))
     pool.submit(lambda: None)
     until(lambda: len(pool.results) == 1)
     assert pool.threads.unfinished == 1
@@ -121,7 +121,7 @@ def test_closing_ends_the_threads() -> None:
     both = threading.Barrier(4)
 
     def here() -> threading.Thread:
-        both.wait(5)
+        both.wait(60)
         return threading.current_thread()
 
     for _ in range(4):
@@ -132,5 +132,5 @@ def test_closing_ends_the_threads() -> None:
     pool.threads.close()
 
     for thread in pool.results:
-        thread.join(5)
+        thread.join(60)
     assert not any(thread.is_alive() for thread in pool.results)

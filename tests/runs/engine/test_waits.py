@@ -275,7 +275,7 @@ def test_two_hundred_runs_that_wait_hold_nobody_up(engine: Any) -> None:
         until(lambda: not Job.objects.filter(lease_token__isnull=False).exists())
         assert drains[0].drain._busy == 0
         run = started(plain)
-        until(lambda: again(run).status == "succeeded", 5)
+        until(lambda: again(run).status == "succeeded")
     assert open_tokens.count() == 200
 
 
