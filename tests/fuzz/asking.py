@@ -16,16 +16,28 @@ ALWAYS = ("2xx", "3xx", "401", "403", "404", "409", "429")
 PROOF_FIRST = "send_event"
 # Their body is that of `create_workflow`, whose every edge takes 700 requests.
 SAME_BODY = ("replace_workflow", "change_workflow", "submit_workflow")
+SEED = 20
+REFUSED = ("400", "401", "403", "404", "405", "406", "409", "413", "415", "422", "429")
 HEAD = """\
-seed = 20
+seed = {seed}
 hooks = "tests.fuzz.hooks"
 suppress-health-check = ["all"]
 # What lies behind a reference is told once, in docs/openapi.json: texts hold no NUL.
 generation.allow-x00 = false
-generation.deterministic = true
 generation.database = "none"
+# What one role is told is not for the next one's run.
+cache.enabled = false
 # The key or token is what the caller sends.
 generation.with-security-parameters = false
+# A text that is too long may make a body that is: that is refused too.
+checks.negative_data_rejection.expected-statuses = {refused}
+"""
+# Each run asks the same: nothing is learned from answers, which hold new ids each time.
+SAME = """\
+generation.deterministic = true
+phases.coverage.extra-data-sources.responses = false
+phases.fuzzing.extra-data-sources.responses = false
+phases.fuzzing.error-feedback.enabled = false
 """
 # How much is asked: all that is at an edge of what is permitted, and chains of calls.
 PHASES = {
@@ -34,13 +46,16 @@ PHASES = {
 }
 
 
-def settings(phases: str, examples: int) -> str:
-    """The settings as TOML.
+def settings(phases: str, examples: int, seed: int | None = None) -> str:
+    """The settings as TOML; without a seed each run asks the same.
 
     An operation that says itself when it answers 400, 410, 412 or 422 may answer so to
     what fits its schema: those are rules that no schema can say.
     """
-    parts = [HEAD, PHASES[phases].format(examples=examples)]
+    refused = json.dumps(REFUSED)
+    parts = [HEAD.format(seed=SEED if seed is None else seed, refused=refused)]
+    parts.append(SAME if seed is None else "")
+    parts.append(PHASES[phases].format(examples=examples))
     for item in description()["paths"].values():
         for operation in item.values():
             parts.append(_of(operation))
@@ -86,8 +101,8 @@ def known(world: World) -> dict[str, list[str]]:
     return {name: [str(one) for one in rows] for name, rows in found.items()}
 
 
-def write(folder: Path, world: World, examples: int) -> None:
+def write(folder: Path, world: World, examples: int, seed: int | None) -> None:
     """The files that schemathesis reads."""
     (folder / "world.json").write_text(json.dumps(known(world)))
     for phases in PHASES:
-        (folder / f"{phases}.toml").write_text(settings(phases, examples))
+        (folder / f"{phases}.toml").write_text(settings(phases, examples, seed))
