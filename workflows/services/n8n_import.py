@@ -73,20 +73,29 @@ class Imported:
 
 
 def import_all(
-    given: Iterable[Given], *, by: Actor, team: str = "", overwrite: bool = False
+    given: Iterable[Given],
+    *,
+    by: Actor,
+    team: str = "",
+    owner: User | None = None,
+    overwrite: bool = False,
 ) -> list[Imported]:
     """Import each by itself: one that fails takes no other with it.
 
-    `team` is the slug of the team of new workflows. Workflows that run each other find
+    `team` is the slug of the team of new workflows, `owner` who owns those and any that
+    nobody owned; else it is who makes them. Workflows that run each other find
     each other, in whatever order they come.
     """
     items = list(_once(given))
     known = _Known(by, items)
     slugs = known.slugs(items)
-    return [
-        _import(item, known.row(item.origin), slugs, by, team, overwrite=overwrite)
-        for item in items
-    ]
+    done = []
+    for item in items:
+        row = known.row(item.origin)
+        if row is not None and owner is not None:
+            _own(row.workflow, owner)
+        done.append(_import(item, row, slugs, by, team, owner, overwrite=overwrite))
+    return done
 
 
 def _once(given: Iterable[Given]) -> Iterable[Given]:
@@ -124,7 +133,9 @@ class _Known:
         seen = Q() if user is None else visible_to(user, "workflow__")
         rows = N8nImport.objects.filter(seen, source_id__in=ids)
         rows = rows.exclude(workflow__status=Workflow.Status.ARCHIVED)
-        for row in rows.select_related("workflow").order_by("imported_at"):
+        for row in rows.select_related("workflow__owner", "workflow__team").order_by(
+            "imported_at"
+        ):
             self.rows[Origin(row.source, row.source_id)] = row
             if len(row.source_id) >= UNIQUE_ID:
                 self.by_id[row.source_id] = row
@@ -175,6 +186,7 @@ def _import(
     slugs: Mapping[str, str],
     by: Actor,
     team: str,
+    owner: User | None,
     *,
     overwrite: bool,
 ) -> Imported:
@@ -194,7 +206,7 @@ def _import(
                 new = {"slug": slugs[item.origin.source_id]}
                 new |= {"team": team} if team else {}
                 document = {**conversion.document, **new}
-                saved = create_workflow(document, by=by, publish=False)
+                saved = create_workflow(document, by=by, publish=False, owner=owner)
                 outcome: Outcome = "created"
             else:
                 saved = save_draft(row.workflow, conversion.document, by=by)
@@ -212,6 +224,12 @@ def _import(
         saved.messages,
         saved.problems,
     )
+
+
+def _own(workflow: Workflow, owner: User) -> None:
+    if workflow.owner_id is None:
+        workflow.owner = owner
+        workflow.save(update_fields=("owner",))
 
 
 def _same(

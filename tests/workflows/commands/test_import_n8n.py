@@ -9,8 +9,10 @@ from typing import Any
 
 import pytest
 from django.conf import settings
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 
+from automate.accounts.models import Team
+from tests.makers import make_user
 from tests.workflows.integrations.n8n.making import exported, node
 from workflows.integrations.n8n.nodes import base
 from workflows.models import N8nImport, Trigger, Workflow
@@ -168,12 +170,6 @@ def test_what_is_still_to_be_made_is_told(tmp_path: Path) -> None:
     assert "signs in as: CRM" in out
 
 
-def test_an_unknown_team_is_told(tmp_path: Path) -> None:
-    code, _, err = run(file(tmp_path, flow()), "--team", "nobody")
-    assert code == 1
-    assert 'there is no team "nobody"' in err
-
-
 def test_the_page_shows_what_is_printed(tmp_path: Path) -> None:
     """docs/n8n.md has this very file as its example."""
     page = (settings.BASE_DIR / "docs" / "n8n.md").read_text()
@@ -196,3 +192,37 @@ def test_the_page_names_each_node_that_is_converted() -> None:
         kind = type_.rpartition(".")[2]
         if kind != "limit":
             assert names.get(kind, kind.capitalize()) in page, kind
+
+
+def test_what_nobody_owns_says_so_and_may_be_given_an_owner(tmp_path: Path) -> None:
+    person, other = make_user(email="ops@example.com"), make_user()
+    path = file(tmp_path, flow())
+    _, out, _ = run(path)
+    assert "note: nobody owns it; --owner EMAIL names who does" in out
+    _, out, _ = run(path, "--owner", "OPS@example.com")
+    assert "nobody owns it" not in out
+    assert Workflow.objects.get().owner == person
+    run(path, "--owner", other.email)
+    assert Workflow.objects.get().owner == person
+
+
+def test_a_new_one_has_the_owner_and_the_team_from_the_first(tmp_path: Path) -> None:
+    person = make_user(email="ops@example.com")
+    team = Team.objects.create(name="Sales", slug="sales")
+    path = file(tmp_path, flow())
+    [told] = data_of(path, "--owner", person.email, "--team", "sales")["workflows"]
+    assert (told["owner"], told["team"]) == ("ops@example.com", "sales")
+    workflow = Workflow.objects.get()
+    assert (workflow.owner, workflow.team) == (person, team)
+
+
+@pytest.mark.parametrize(
+    ("option", "said"),
+    [("--owner", "there is nobody with"), ("--team", "there is no team")],
+)
+def test_an_unknown_owner_or_team_is_refused_before_anything_is_done(
+    tmp_path: Path, option: str, said: str
+) -> None:
+    with pytest.raises(CommandError, match=said):
+        run(file(tmp_path, flow()), option, "nobody@example.com")
+    assert not Workflow.objects.exists()

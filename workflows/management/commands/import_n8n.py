@@ -14,6 +14,7 @@ from django.db import transaction
 from workflows.integrations.n8n.files import MAX_FILE, read_exported
 from workflows.integrations.n8n.report import FIDELITIES, summary, table
 from workflows.integrations.n8n.source import NotAWorkflow, read_workflow
+from workflows.management import owners
 from workflows.services.n8n_import import (
     FILE,
     UNIQUE_ID,
@@ -36,11 +37,9 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """FILE..., --team, --overwrite, --dry-run, --json."""
+        """FILE..., --owner, --team, --overwrite, --dry-run, --json."""
         parser.add_argument("files", nargs="+", metavar="FILE")
-        parser.add_argument(
-            "--team", default="", metavar="SLUG", help="The team of new workflows."
-        )
+        owners.add_arguments(parser, "The team of workflows that are new.")
         parser.add_argument(
             "--overwrite",
             action="store_true",
@@ -57,7 +56,11 @@ class Command(BaseCommand):
         dry_run = bool(options["dry_run"])
         with unit_of_work():
             found = import_all(
-                given, by=None, team=options["team"], overwrite=options["overwrite"]
+                given,
+                by=None,
+                team=options["team"].slug if options["team"] else "",
+                owner=options["owner"],
+                overwrite=options["overwrite"],
             )
             if dry_run:
                 transaction.set_rollback(True)
@@ -90,6 +93,8 @@ class Command(BaseCommand):
                 self.stdout.write(f"  {line}")
             for message in item.messages:
                 self.stdout.write(f"  note: {message}")
+            if item.workflow.owner is None:
+                self.stdout.write(f"  note: {owners.NOBODY_S}")
             for problem in item.problems:
                 self.stdout.write(f"  to mend before it can be published: {problem}")
         done = [item for item in found if item.outcome != "failed"]
@@ -106,6 +111,8 @@ def as_data(item: Imported, *, real: bool = True) -> dict[str, Any]:
         "name": item.name,
         "id": str(row.pk) if row is not None and real else None,
         "slug": row.slug if row is not None else None,
+        "owner": row.owner.email if row is not None and row.owner else None,
+        "team": row.team.slug if row is not None and row.team else None,
         "report": item.report.as_data() if item.report is not None else None,
         "messages": [str(message) for message in item.messages],
         "problems": [str(problem) for problem in item.problems],

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-from argparse import ArgumentTypeError
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -15,8 +14,8 @@ from uuid import UUID
 from django.core.management.base import BaseCommand, CommandParser
 from django.db import transaction
 
-from automate.accounts.models import Team, User
 from workflows.definition import Problem
+from workflows.management import owners
 from workflows.models import Trigger
 from workflows.services import (
     DocumentError,
@@ -60,17 +59,8 @@ class Command(BaseCommand):
         parser.add_argument(
             "--dry-run", action="store_true", help="Say what would be done; do nothing."
         )
-        parser.add_argument(
-            "--owner",
-            type=_person,
-            metavar="EMAIL",
-            help="Who owns workflows that are new, or that nobody owns yet.",
-        )
-        parser.add_argument(
-            "--team",
-            type=_team,
-            metavar="SLUG",
-            help="The team of workflows that are new; else the one a document names.",
+        owners.add_arguments(
+            parser, "The team of workflows that are new; else the one a document names."
         )
         parser.add_argument("--json", action="store_true", help="For programs.")
 
@@ -177,20 +167,6 @@ class Report:
         return data
 
 
-def _person(email: str) -> User:
-    person = User.objects.filter(email__iexact=email.strip()).first()
-    if person is None:
-        raise ArgumentTypeError(f"there is nobody with the e-mail address {email}")
-    return person
-
-
-def _team(slug: str) -> Team:
-    team = Team.objects.filter(slug=slug.strip()).first()
-    if team is None:
-        raise ArgumentTypeError(f"there is no team {slug}")
-    return team
-
-
 def _sources(file: str) -> Iterator[Source]:
     name = "standard input" if file == "-" else file
     try:
@@ -245,6 +221,6 @@ def _lines(item: dict[str, Any], *, dry_run: bool) -> Iterator[str]:
     for message in item["messages"]:
         yield f"  note: {message}"
     if item["owner"] is None:
-        yield "  note: nobody owns it; --owner EMAIL names who does"
+        yield f"  note: {owners.NOBODY_S}"
     for problem in item["problems"]:
         yield f"  to mend before it can be published: {problem}"
