@@ -15,6 +15,7 @@ from automate.lib import jsonio
 from automate.lib.ids import new_key
 from tests.makers import make_workflow
 from webhooks import schemes
+from webhooks.models import InboundEvent
 from workflows.models import Trigger, Workflow
 from workflows.triggers.schemes import options_of
 
@@ -96,3 +97,8 @@ def told(answer: HttpResponse) -> Any:
 def code_of(answer: HttpResponse) -> str:
     """The code of an error."""
     return str(told(answer)["error"]["code"])
+
+
+def only_event() -> InboundEvent:
+    """The one event that was kept without a run."""
+    return InboundEvent.objects.get()

@@ -14,6 +14,7 @@ from tests.makers import make_user
 TOKEN, REFRESH = "/api/v1/auth/token", "/api/v1/auth/token/refresh"
 REVOKE, ME = "/api/v1/auth/token/revoke", "/api/v1/users/me"
 FORM = "application/x-www-form-urlencoded"
+ANSWER = {"access_token", "token_type", "expires_in", "refresh_token"}
 PROBLEM = "application/problem+json"
 
 
@@ -35,6 +36,17 @@ def post_form(where: str, text: str, **extra: Any) -> Any:
 def sign_in(user: User, password: str = PASSWORD, **more: Any) -> Any:
     """The answer to JSON of this person."""
     return post(TOKEN, {"email": user.email, "password": password, **more})
+
+
+def refresh(token: str) -> Any:
+    """The answer to a refresh token."""
+    return post(REFRESH, {"refresh_token": token})
+
+
+def code_of(answer: Any) -> str:
+    """The code of a refusal."""
+    found: str = answer.json()["error"]["code"]
+    return found
 
 
 def bearer(user: User) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""API keys on requests; access tokens are in `test_tokens.py`."""
+"""API keys on requests; access tokens are in `test_tokens.py` and its neighbours."""
 
 from __future__ import annotations
 
