@@ -14,6 +14,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable
 from http.client import HTTPConnection
 from typing import Any
@@ -28,6 +29,7 @@ SESSION = {
     "idle_in_transaction_session_timeout": 60_000,
 }
 KILL_AFTER = 15  # seconds that requests in work get when the server stops
+FOLLOW = 2.0  # seconds between a worker's looks at whether its main process lives
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -180,6 +182,18 @@ def die_with(main_process: int) -> None:
         ctypes.CDLL(None).prctl(1, signal.SIGTERM, 0, 0, 0)  # PR_SET_PDEATHSIG
     if os.getppid() != main_process:  # it ended before the line above
         os._exit(1)
+    follow = threading.Thread(target=_follow, args=(main_process,), name="follow")
+    follow.daemon = True
+    follow.start()
+
+
+def _follow(main_process: int) -> None:
+    """End what the signal has not ended: it comes once, and is lost on a worker that
+    has still its main process's handlers."""
+    while os.getppid() == main_process:
+        time.sleep(FOLLOW)
+    time.sleep(KILL_AFTER)
+    os._exit(1)
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ class Told(NamedTuple):
 class Events:
     """A reader of `text/event-stream` (WHATWG HTML, section 9.2.6)."""
 
-    def __init__(self, url: str, timeout: float = 30, **headers: str) -> None:
+    def __init__(self, url: str, timeout: float = 90, **headers: str) -> None:
         parts = urlsplit(url)
         self._connection = HTTPConnection(parts.netloc, timeout=timeout)
         named = {name.replace("_", "-"): text for name, text in headers.items()}
@@ -81,7 +81,7 @@ class Socket:
     """A WebSocket client (RFC 6455), as small as a test needs it."""
 
     def __init__(
-        self, url: str, headers: Mapping[str, str] = {}, timeout: float = 30
+        self, url: str, headers: Mapping[str, str] = {}, timeout: float = 90
     ) -> None:
         parts = urlsplit(url)
         address = (parts.hostname or "", parts.port or 80)

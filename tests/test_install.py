@@ -41,7 +41,7 @@ def install(
     environment.pop("PYTHON", None)
     return subprocess.run(
         [str(home / "requirements" / "install.sh"), which],
-        env=environment, capture_output=True, text=True, check=False, timeout=60,
+        env=environment, capture_output=True, text=True, check=False, timeout=200,
     )  # fmt: skip
 
 

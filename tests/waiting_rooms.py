@@ -38,7 +38,7 @@ def end(room: waiting.WaitingRoom) -> None:
     room.LINGER = 0.0
     thread = room._thread
     if thread is not None:
-        thread.join(15)
+        thread.join(60)
         assert not thread.is_alive(), "the thread that hears does not end"
 
 
@@ -62,7 +62,7 @@ class OwnNotifier(wake.Notifier):
         self.stopping = True
         self._wanted.set()
         if self.sender is not None:
-            self.sender.join(10)
+            self.sender.join(60)
 
 
 @contextmanager

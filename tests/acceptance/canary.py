@@ -65,7 +65,7 @@ def pages(site: Site, session: requests.Session, most: int) -> dict[str, str]:
     waiting, seen = ["/admin/"], {"/admin/": ""}
     while waiting:
         path = waiting.pop(0)
-        answer = session.get(f"{site.url}{path}", timeout=30)
+        answer = session.get(f"{site.url}{path}", timeout=90)
         assert answer.status_code == 200, (path, answer.status_code)
         assert "/admin/login/" not in answer.url, path
         seen[path] = f"{answer.text}\n{html.unescape(answer.text)}"
@@ -85,7 +85,7 @@ def pages(site: Site, session: requests.Session, most: int) -> dict[str, str]:
 def signed_in(site: Site, email: str, password: str) -> requests.Session:
     """A browser's session of this person."""
     session = requests.Session()
-    form = session.get(f"{site.url}/admin/login/", timeout=30)
+    form = session.get(f"{site.url}/admin/login/", timeout=90)
     token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', form.text)
     assert token
     fields = {
@@ -95,7 +95,7 @@ def signed_in(site: Site, email: str, password: str) -> requests.Session:
         "next": "/admin/",
     }
     headers = {"Referer": form.url}
-    answer = session.post(form.url, data=fields, headers=headers, timeout=30)
+    answer = session.post(form.url, data=fields, headers=headers, timeout=90)
     assert "Overview" in answer.text, answer.text[:2000]
     return session
 

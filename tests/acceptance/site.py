@@ -55,7 +55,7 @@ class Site:
 
     def _is_ready(self) -> bool:
         try:
-            return requests.get(f"{self.url}/readyz", timeout=2).status_code == 200
+            return requests.get(f"{self.url}/readyz", timeout=10).status_code == 200
         except requests.ConnectionError:
             return False
 
@@ -86,7 +86,7 @@ class Site:
     def post(self, path: str, payload: Any = None, **more: Any) -> requests.Response:
         """An event for the webhook of this path."""
         url = f"{self.url}/v1/webhooks/{path}"
-        return requests.post(url, json=payload, timeout=40, **more)
+        return requests.post(url, json=payload, timeout=90, **more)
 
     def started(self, path: str, payload: Any = None) -> str:
         """The id of the run that the event became."""
@@ -100,7 +100,7 @@ class Site:
         if not self._key:
             self._key = self._make_key()
         headers = {"Authorization": f"Bearer {self._key}"}
-        reply = requests.get(f"{self.url}/api/v1/{path}", headers=headers, timeout=20)
+        reply = requests.get(f"{self.url}/api/v1/{path}", headers=headers, timeout=90)
         assert reply.status_code == 200, reply.text
         return reply.json()
 
@@ -114,7 +114,7 @@ class Site:
         arguments = ["ann@example.com", "--name", "tests", "--scope", *scopes]
         return self.manage("create_api_key", *arguments).strip().splitlines()[-1]
 
-    def ended(self, run_id: str, seconds: float = 40.0) -> dict[str, Any]:
+    def ended(self, run_id: str, seconds: float = 90.0) -> dict[str, Any]:
         """The run as the API shows it once it has ended."""
         found: dict[str, Any] = {}
 

@@ -200,7 +200,7 @@ def _story(site: Site, receiver: Echo) -> list[str]:
     run_ids = [first["id"]]
     for start in ("failed", "start"):
         site.manage("redrive", run_ids[-1], "--from", start)
-        eventually(lambda: len(_runs(site)) > len(run_ids), 60)
+        eventually(lambda: len(_runs(site)) > len(run_ids))
         newest = next(run for run in _runs(site) if run["id"] not in run_ids)
         run_ids.append(site.ended(newest["id"])["id"])
     last = site.ended(run_ids[-1])
@@ -217,7 +217,7 @@ def _story(site: Site, receiver: Echo) -> list[str]:
         b'{"password": "' + CANARIES["card"].encode() + b'", "a": NaN}',
     ):
         _post(site, "canary", None, data=wrong)
-    requests.delete(f"{site.url}/v1/webhooks/canary", timeout=10)
+    requests.delete(f"{site.url}/v1/webhooks/canary", timeout=90)
     return run_ids
 
 
@@ -259,7 +259,7 @@ def _readable(site: Site, run_ids: list[str]) -> Iterator[tuple[str, bytes]]:
     paths += [f"workflows/{slug}/logs" for slug in ("canary", "inner", "picky")]
     for path in ("runs", "waits", "campaigns", *paths):
         url = f"{site.url}/api/v1/{path}"
-        reply = requests.get(url, headers={"X-Api-Key": key}, timeout=20)
+        reply = requests.get(url, headers={"X-Api-Key": key}, timeout=90)
         assert reply.status_code == 200, (path, reply.text)
         yield f"API {path}", reply.content
     for pk in run_ids:

@@ -17,7 +17,7 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.once,
     pytest.mark.django_db,
-    pytest.mark.timeout(300),
+    pytest.mark.timeout(600),
 ]
 ENDED = ("succeeded", "failed", "dead_letter", "cancelled")
 
@@ -58,7 +58,7 @@ class Curl:
         if data is not None:
             line += ["-H", "Content-Type: application/json", "-d", json.dumps(data)]
         told = subprocess.run(
-            [*line, *more], capture_output=True, text=True, timeout=60, check=True
+            [*line, *more], capture_output=True, text=True, timeout=120, check=True
         ).stdout
         body, _, status = told.rpartition("\n")
         return int(status), json.loads(body) if body else None
@@ -73,7 +73,7 @@ class Curl:
             found.update(body)
             return found["status"] in ENDED
 
-        eventually(is_over, 40)
+        eventually(is_over)
         return found
 
 

@@ -58,7 +58,7 @@ class Browser:
             data=data,
             headers=headers,
             allow_redirects=False,
-            timeout=30,
+            timeout=90,
         )
         for cookie in answer.cookies:
             self.cookies[cookie.name] = str(cookie.value)

@@ -18,7 +18,7 @@ from automate import ports
 from automate.env import BASE_DIR
 from tests.processes import Process, eventually, running, with_environment
 
-pytestmark = [pytest.mark.slow, pytest.mark.django_db, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.django_db, pytest.mark.timeout(600)]
 START = 120.0  # seconds, on a machine that does much else
 PUSH = Path(BASE_DIR, "automate", "demo", "github_push.json")
 
@@ -126,19 +126,19 @@ def check_the_admin(told: str, home: Home, run_id: str) -> None:
     account = re.search(r"e-mail: +(\S+)\s+password: +(\S+)", told)
     assert account
     with requests.Session() as session:
-        page = session.get(f"{home.url}/admin/login/", timeout=20).text
+        page = session.get(f"{home.url}/admin/login/", timeout=90).text
         token = re.search(r'csrfmiddlewaretoken" value="([^"]+)"', page)
         assert token
         form = {"username": account[1], "password": account[2]}
         form |= {"csrfmiddlewaretoken": token[1], "next": "/admin/"}
-        session.post(f"{home.url}/admin/login/", form, timeout=20)
+        session.post(f"{home.url}/admin/login/", form, timeout=90)
         url = f"{home.url}/admin/runs/run/{run_id}/change/"
-        page = session.get(url, timeout=20, allow_redirects=False).text
+        page = session.get(url, timeout=90, allow_redirects=False).text
         assert run_id in page
         styles = re.findall(r'href="(/static/[^"]+\.css)"', page)
         assert styles
         for style in styles:
-            assert session.get(home.url + style, timeout=20).status_code == 200, style
+            assert session.get(home.url + style, timeout=90).status_code == 200, style
 
 
 def check_the_api(home: Home, run_id: str) -> str:
@@ -157,7 +157,7 @@ def read_run(home: Home, run_id: str, key: str) -> dict[str, Any]:
     answer = requests.get(
         f"{home.url}/api/v1/runs/{run_id}",
         headers={"Authorization": f"Bearer {key}"},
-        timeout=20,
+        timeout=90,
     )
     assert answer.status_code == 200, answer.text
     record: dict[str, Any] = answer.json()
@@ -182,12 +182,12 @@ def check_a_chunked_body(told: str, home: Home, key: str) -> None:
             "X-GitHub-Delivery": "chunked-1",
             "X-Hub-Signature-256": signature,
         },
-        timeout=30,
+        timeout=90,
     )
 
     assert answer.status_code == 202, answer.text
     run_id = answer.json()["run_id"]
-    eventually(lambda: read_run(home, run_id, key)["status"] == "succeeded", 30)
+    eventually(lambda: read_run(home, run_id, key)["status"] == "succeeded")
     payload = read_run(home, run_id, key)["payload"]
     assert isinstance(payload, dict)
     assert len(payload["padding"]) == 300_000
@@ -220,5 +220,5 @@ def stop(site: Process, home: Home) -> None:
     site.wait(60)
     assert "Stopped." in site.output
     assert "Traceback" not in site.output
-    eventually(lambda: home.processes() == [], 5)
+    eventually(lambda: home.processes() == [])
     assert ports.why_taken("127.0.0.1", home.port) == ""

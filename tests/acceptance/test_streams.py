@@ -15,7 +15,7 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.once,
     pytest.mark.django_db,
-    pytest.mark.timeout(300),
+    pytest.mark.timeout(600),
 ]
 
 WORKFLOW = """
@@ -56,7 +56,7 @@ def go_on(site: Site, run_id: str) -> None:
         f"{site.url}/api/v1/runs/{run_id}/waits/pause",
         json={"decision": "received", "data": {}},
         headers={"X-Api-Key": key_of(site)},
-        timeout=20,
+        timeout=90,
     )
     assert reply.status_code == 200, reply.text
 
@@ -107,7 +107,7 @@ def test_the_web_server_sends_readers_on(site: Site) -> None:
         f"{site.url}/api/v1/runs/{run_id}/events",
         headers={"X-Api-Key": key_of(site)},
         allow_redirects=False,
-        timeout=20,
+        timeout=90,
     )
 
     assert answer.status_code == 307

@@ -50,7 +50,7 @@ def web(folder: Path, **changes: str) -> Iterator[int]:
     }
     line = [sys.executable, "-m", "automate.web", "--port", str(port), "--workers", "1"]
     with running(line, folder / "web.log", **environment):
-        eventually(lambda: ports.why_taken("127.0.0.1", port) != "", 60)
+        eventually(lambda: ports.why_taken("127.0.0.1", port) != "")
         yield port
 
 
@@ -82,7 +82,7 @@ def ask(
     if body and not any(one.startswith(("Content-L", "Transfer")) for one in headers):
         head.append(f"Content-Length: {len(body)}")
     sent = "\r\n".join([*head, "", ""]).encode("latin-1") + body
-    with socket.create_connection(("127.0.0.1", port), timeout=20) as connection:
+    with socket.create_connection(("127.0.0.1", port), timeout=60) as connection:
         connection.sendall(sent)
         with connection.makefile("rb") as answer:
             status = int(answer.readline().split()[1])

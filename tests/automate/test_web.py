@@ -91,8 +91,8 @@ def server(tmp_path: Path) -> Iterator[tuple[Process, int]]:
     line += ["--workers", "2", "--threads", "2"]
     python_path = str(BASE_DIR)
     with running(line, tmp_path / "log", PYTHONPATH=python_path) as process:
-        eventually(lambda: len(workers(process)) == 2, 60)
-        eventually(lambda: ports.why_taken("127.0.0.1", port) != "", 20)
+        eventually(lambda: len(workers(process)) == 2)
+        eventually(lambda: ports.why_taken("127.0.0.1", port) != "")
         yield process, port
 
 
@@ -127,7 +127,7 @@ def test_sigterm_stops_it_with_its_workers(server: tuple[Process, int]) -> None:
 
     process.signal(signal.SIGTERM)
 
-    assert process.wait(40) == 0
+    assert process.wait() == 0
     assert not any(map(is_alive, pids))
     assert ports.why_taken("127.0.0.1", port) == ""
 
@@ -144,6 +144,32 @@ def test_workers_do_not_outlive_a_main_process_that_was_killed(
     assert in_the_end(lambda: list(filter(is_alive, pids)), []) == []
 
 
+DEAF = """
+import os, signal, time
+from automate import web
+web.FOLLOW = web.KILL_AFTER = 0.1
+main_process = os.getpid()
+if os.fork() == 0:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    web.die_with(main_process)
+    print("started", flush=True)
+time.sleep(250)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_nor_does_one_that_the_signal_does_not_reach(tmp_path: Path) -> None:
+    """As while granian sets up its handlers. Shown to fail without `_follow`."""
+    line = [sys.executable, "-c", DEAF]
+    with running(line, tmp_path / "log", PYTHONPATH=str(BASE_DIR)) as process:
+        process.wait_for("started")
+        pids = workers(process)
+
+        process.signal(signal.SIGKILL)
+
+        assert in_the_end(lambda: list(filter(is_alive, pids)), []) == []
+
+
 @pytest.mark.slow
 def test_the_end_of_a_worker_is_an_error_of_the_server(
     server: tuple[Process, int],
@@ -151,4 +177,4 @@ def test_the_end_of_a_worker_is_an_error_of_the_server(
     process, _ = server
     os.kill(workers(process)[0], signal.SIGKILL)
 
-    assert process.wait(20) == 1
+    assert process.wait() == 1

@@ -91,14 +91,14 @@ def post(address: str, event: dict[str, object], delivery: str) -> str:
     }
     assert urlsplit(address).hostname in ("localhost", "127.0.0.1")
     request = urllib.request.Request(address, body, headers)
-    with urllib.request.urlopen(request, timeout=30) as answer:
+    with urllib.request.urlopen(request, timeout=60) as answer:
         assert answer.status == 202
         return str(json.load(answer)["run_id"])
 
 
 def wait_for(page: Page, status: str) -> None:
     """Look at the run's page until it shows this status."""
-    ends = time.monotonic() + 30
+    ends = time.monotonic() + 60
     shown = page.locator(".run-title .pill")
     while shown.inner_text() != status:
         assert time.monotonic() < ends, f"still {shown.inner_text()}"

@@ -47,7 +47,7 @@ def url(
             whole = [*line, "--port", str(port)]
             stack.enter_context(running(whole, log, **environment))
         for port in lines:
-            eventually(lambda port=port: _is_taken(port), 90)  # type: ignore[misc]
+            eventually(lambda port=port: _is_taken(port), 120)  # type: ignore[misc]
         yield f"http://127.0.0.1:{web}"
 
 

@@ -32,7 +32,6 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.once,
     pytest.mark.django_db(transaction=True),
-    pytest.mark.timeout(180),
 ]
 ADD = given("sum", total="{{ trigger.payload.a + variables.b }}")
 DOCUMENT = {
@@ -49,7 +48,7 @@ def test_a_workflow_is_made_run_and_read(automate: Automate, at_work: None) -> N
 
     done = automate.execute("adder", {"a": 1}, variables={"b": 40})
     assert (done["status"], done["result"]) == ("succeeded", {"total": 41})
-    run = automate.wait(automate.trigger("adder", {"a": 2}), within=60)
+    run = automate.wait(automate.trigger("adder", {"a": 2}), within=120)
     assert (run["status"], run["output"]) == ("succeeded", {"total": 3})
     assert run["payload"] == {"a": 2}
     assert automate.run(done["run_id"])["workflow"] == "adder"

@@ -23,7 +23,7 @@ def python(*arguments: str, **changes: str) -> subprocess.CompletedProcess[str]:
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        timeout=110,
+        timeout=250,
         check=False,
     )
 

@@ -55,7 +55,7 @@ def run_tests(folder: Path) -> subprocess.CompletedProcess[str]:
         env={**os.environ, "PYTHONPATH": path, "DJANGO_SETTINGS_MODULE": ""},
         capture_output=True,
         text=True,
-        timeout=90,
+        timeout=180,
         check=False,
     )
 

@@ -58,7 +58,7 @@ def web(folder: Path) -> Iterator[int]:
     }
     line = [sys.executable, "-m", "automate.web", "--port", str(port), "--workers", "1"]
     with running(line, folder / "web.log", **environment):
-        eventually(lambda: ports.why_taken("127.0.0.1", port) != "", 60)
+        eventually(lambda: ports.why_taken("127.0.0.1", port) != "", 120)
         yield port
 
 

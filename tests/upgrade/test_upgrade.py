@@ -42,7 +42,7 @@ def test_a_sqlite_database_is_upgraded(dump: Path, tmp_path: Path) -> None:
         database.executescript(dump.read_text())
 
     def query(statement: str) -> list[tuple[Any, ...]]:
-        with sqlite3.connect(name, timeout=20) as reader:
+        with sqlite3.connect(name, timeout=60) as reader:
             return reader.execute(statement).fetchall()
 
     assert upgrade(f"sqlite:///{name}", query, tmp_path) == FINISHED
@@ -120,7 +120,7 @@ def upgrade(url: str, query: Query, tmp_path: Path) -> Finished:
         **environment,
     )
     try:
-        eventually(lambda: query("SELECT count(*) FROM runs_job") == [(0,)], 60)
+        eventually(lambda: query("SELECT count(*) FROM runs_job") == [(0,)], 120)
     finally:
         cluster.signal(signal.SIGTERM)
         cluster.wait()

@@ -73,7 +73,7 @@ def granian(var: Path) -> Iterator[int]:
             yield port
         finally:
             process.terminate()
-            process.wait(timeout=20)
+            process.wait(timeout=60)
 
 
 def _wait_for(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
@@ -101,7 +101,7 @@ def port(shared_var: Path) -> Iterator[int]:
 
 def exchange(port: int, request: bytes, pieces: tuple[bytes, ...] = ()) -> Any:
     """(status, JSON or None) of one raw request, whose rest is sent in pieces."""
-    with socket.create_connection(("127.0.0.1", port), timeout=10) as connected:
+    with socket.create_connection(("127.0.0.1", port), timeout=60) as connected:
         connected.sendall(request)
         for piece in pieces:
             time.sleep(0.02)
@@ -178,7 +178,7 @@ def _half_sent(port: int) -> list[str]:
     """Why it was turned away, each time."""
     trigger = make_trigger()
     headers = {"Content-Length": "100", "Content-Type": "text/plain"}
-    with socket.create_connection(("127.0.0.1", port), timeout=10) as connected:
+    with socket.create_connection(("127.0.0.1", port), timeout=60) as connected:
         connected.sendall(head(trigger.key, headers) + b"half")
     rows = InboundEvent.objects.filter(trigger=trigger)
     assert in_the_end(rows.exists, True), "nobody has written it down"
@@ -197,7 +197,7 @@ def _broken_off(port: int) -> None:
     ):
         whole = signed(trigger, body + b" and the rest") if trigger is signed_ else {}
         headers = {"Transfer-Encoding": "chunked", "Content-Type": kind, **whole}
-        with socket.create_connection(("127.0.0.1", port), timeout=10) as connected:
+        with socket.create_connection(("127.0.0.1", port), timeout=60) as connected:
             connected.sendall(head(trigger.key, headers) + chunk(body))
     runs = Run.objects.filter(trigger=text)
     assert in_the_end(runs.exists, True), "granian tells of it now: see ADR 18"

@@ -25,7 +25,7 @@ def all_at_once(requests: list[dict[str, Any]], trigger: Any) -> list[Any]:
 
     def send(about: dict[str, Any]) -> Any:
         client = Client()
-        barrier.wait(timeout=30)
+        barrier.wait(timeout=60)
         try:
             return post(trigger, client=client, **about)
         finally:

@@ -44,7 +44,7 @@ def port(tmp_path: Path) -> Iterator[int]:
         "DJANGO_SETTINGS_MODULE": "automate.settings",
     }
     with running([*line, "--workers", "2"], tmp_path / "log", **environment):
-        eventually(lambda: ports.why_taken("127.0.0.1", number) != "", 60)
+        eventually(lambda: ports.why_taken("127.0.0.1", number) != "")
         yield number
 
 
@@ -56,7 +56,7 @@ def all_at_once(port: int, trigger: Trigger, posts: Sequence[Post]) -> list[Any]
         body, headers = one
         caller = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
         caller.connect()
-        barrier.wait(timeout=30)
+        barrier.wait(timeout=60)
         headers = {"Content-Type": "application/json", **headers}
         caller.request("POST", f"/v1/webhooks/{trigger.key}", body, headers)
         answer = caller.getresponse()

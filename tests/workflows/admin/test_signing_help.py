@@ -43,7 +43,7 @@ def posted(lines: str, secret: str) -> dict[str, Any]:
     done = subprocess.run(
         ["bash", "-euc", script.replace("curl ", "curl --silent ")],
         capture_output=True,
-        timeout=60,
+        timeout=200,
         check=True,
     )
     answer: dict[str, Any] = json.loads(done.stdout)

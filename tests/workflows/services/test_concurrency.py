@@ -36,7 +36,7 @@ def at_once(work: Callable[[int], Any]) -> list[Any]:
 
     def one(number: int) -> Any:
         try:
-            barrier.wait(10)
+            barrier.wait(60)
             return work(number)
         except (DocumentError, EditConflict, StateRefused) as refusal:
             return refusal

@@ -189,7 +189,7 @@ def test_no_connection_is_ever_held_by_two_threads(make: Maker) -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(20)
+        thread.join(60)
 
     assert not clashes
     assert pool.idle() == {HERE: 8}
