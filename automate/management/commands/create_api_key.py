@@ -77,7 +77,7 @@ class Command(BaseCommand):
         if user is None:
             raise CommandError(
                 f"There is no user {email}. Create one with: "
-                f"python manage.py createsuperuser --email {email}"
+                f"python manage.py create_person {email} --role Developer"
             )
         if not user.is_active:
             raise CommandError(f"{email} is not active, so no key of theirs works.")

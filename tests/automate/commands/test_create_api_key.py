@@ -78,7 +78,7 @@ def test_the_audit_knows_of_it_without_the_key() -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["nobody@example.com"], "createsuperuser --email nobody@example.com"),
+        (["nobody@example.com"], "create_person nobody@example.com --role Developer"),
         (["gone@example.com"], "not active"),
         (["ada@example.com", "--scope", "everything"], "Unknown scope everything"),
         (["ada@example.com", "--expires-days", "0"], "--expires-days"),
