@@ -10,6 +10,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from automate import next_steps
+from automate.accounts.audit import record
 from automate.accounts.models import Team, User
 from runs.models import Campaign, Run, WaitToken, Worker
 from tests.admin_world import (
@@ -177,6 +178,27 @@ def test_who_may_see_nothing_is_told_nothing() -> None:
     assert next_steps.of(newcomer) == []
     assert next_steps.figures(newcomer) == []
     assert "Latest changes" not in overview(newcomer)
+
+
+def test_the_latest_changes_and_the_audit_are_in_words() -> None:
+    by = boss()
+    workflow = flow("orders")
+    entry = record("workflow.publish", workflow, by=by)
+    record("run.start", make_run(workflow), by=by)
+    client = signed_in(by)
+    shown = client.get(reverse("admin:index")).content.decode()
+    listed = client.get(reverse("admin:accounts_auditentry_changelist"))
+    page = reverse("admin:accounts_auditentry_change", args=(entry.pk,))
+
+    assert f"Workflow published: {workflow}</a>" in shown
+    assert "Run started: " in shown
+    for text in (shown, listed.content.decode()):
+        assert "Run started" in text
+        assert "run.start<" not in text
+        assert "workflow.publish" not in text
+    alone = client.get(page).content.decode()
+    assert "Workflow published" in alone
+    assert "workflow.publish" in alone  # what one searches for
 
 
 def test_the_top_bar_leads_where_one_may_go() -> None:

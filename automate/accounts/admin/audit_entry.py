@@ -44,15 +44,19 @@ class TypeFilter(admin.SimpleListFilter):
 class AuditEntryAdmin(ReadOnlyAdmin):
     """Entries, newest first, that one may see; read only for everybody."""
 
-    list_display = ("moment", "who", "action", "target", "summary")
+    list_display = ("moment", "who", "what", "target", "summary")
     list_display_links = ("moment",)
     list_select_related = ("user", "api_key")
     list_filter = (TypeFilter,)
     search_fields = ("=object_id", "object_name", "action", "=user__email")
-    search_help_text = "An object's id or name, an action, or a person's address."
+    search_help_text = (
+        "An object's id or name, an action (run.start), or a person's address."
+    )
     date_hierarchy = "at"
     sortable_by = ("moment",)
-    fields = ("at", "who", "action", "target", "object_type", "object_id", "detail")
+    fields = (
+        "at", "who", "what", "action", "target", "object_type", "object_id", "detail",
+    )  # fmt: skip
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[AuditEntry]:
         """One's own acts, and what was done to one's teams' objects."""
@@ -69,6 +73,11 @@ class AuditEntryAdmin(ReadOnlyAdmin):
         if entry.api_key:
             return f"{entry.user} by key {entry.api_key}"
         return str(entry.user) if entry.user else "the system"
+
+    @admin.display(description="what")
+    def what(self, entry: AuditEntry) -> str:
+        """The action in words."""
+        return entry.in_words
 
     @admin.display(description="object")
     def target(self, entry: AuditEntry) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.db import models
 
+from automate.accounts import wording
 from automate.accounts.models.api_key import ApiKey
 from automate.accounts.models.team import Team
 from automate.accounts.models.user import User
@@ -43,3 +44,8 @@ class AuditEntry(models.Model):
 
     def __str__(self) -> str:
         return f"{self.action} {self.object_type} {self.object_name}"
+
+    @property
+    def in_words(self) -> str:
+        """What happened: "Run started"."""
+        return wording.in_words(self.action)
