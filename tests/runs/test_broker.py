@@ -116,13 +116,13 @@ def test_a_database_that_is_away_is_waited_for_and_told_of_once(
 
 def test_the_pusher_beats_at_each_call(broker: Broker) -> None:
     broker.dequeue()
-    assert pulse.age(Mark.PUSHER_BEAT) < 10
+    assert pulse.age(Mark.PUSHER_BEAT) < 30
 
 
 def test_the_sentinel_beats_when_it_tells_its_state(broker: Broker) -> None:
     assert pulse.age(Mark.SENTINEL_BEAT) == float("inf")
     broker.set_stat("key", "value", 3)
-    assert pulse.age(Mark.SENTINEL_BEAT) < 10
+    assert pulse.age(Mark.SENTINEL_BEAT) < 30
 
 
 def test_a_worker_that_enqueues_is_not_taken_for_the_sentinel(db: None) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 import time
 from collections.abc import Callable, Iterator
 
@@ -136,14 +137,19 @@ def adopting() -> Iterator[None]:
 def test_the_end_of_a_group_is_waited_for(parent: Parent) -> None:
     """Not only its leader: its children may be in the middle of something."""
 
+    reader, writer = os.pipe()
+
     def leave_a_child() -> None:
         if os.fork() == 0:
-            time.sleep(0.4)
+            os.read(reader, 1)
 
     parent._main = group = grouped_child(leave_a_child)
     eventually(lambda: parent._is_empty() or parent._code is not None)
     assert not parent._is_empty()
+    threading.Timer(0.4, os.write, (writer, b"x")).start()
     parent._end(gentle=True)
+    for end in (reader, writer):
+        os.close(end)
     with pytest.raises(ProcessLookupError):
         os.killpg(group, 0)
 

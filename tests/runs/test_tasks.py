@@ -163,4 +163,4 @@ def test_ordinary_tasks_are_marked_while_they_run_and_ours_are_not() -> None:
 
 def test_any_task_that_passes_is_a_sign_of_the_queue_s_life() -> None:
     tasks._task_passed(task={"func": "math.copysign"})
-    assert pulse.age(Mark.QUEUE_BEAT) < 10
+    assert pulse.age(Mark.QUEUE_BEAT) < 30

@@ -10,7 +10,7 @@ def test_the_system_clock_tells_aware_utc() -> None:
     clock: Clock = SystemClock()
     now = clock.now()
     assert now.utcoffset() == timedelta(0)
-    assert abs(now - datetime.now(UTC)) < timedelta(seconds=5)
+    assert abs(now - datetime.now(UTC)) < timedelta(seconds=30)
 
 
 def test_the_monotonic_clock_never_goes_back() -> None:

@@ -35,7 +35,7 @@ def test_what_was_issued_is_read() -> None:
     found = read(Kind.ACCESS, text)
     assert (found["sub"], found["sid"], found["iss"]) == ("a", "b", "automate")
     assert found["exp"] - found["iat"] == 60
-    assert abs(found["iat"] - time.time()) < 5
+    assert abs(found["iat"] - time.time()) < 60
     assert looks_like_one(text)
 
 

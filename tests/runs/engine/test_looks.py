@@ -18,7 +18,7 @@ from runs.engine.looks import CONTENDED, Looks
 from tests.runs.engine.test_claim import crowd
 from tests.runs.flows import given, publish
 
-POLL = 0.5
+POLL = 100.0  # seconds that nobody waits
 
 
 @pytest.fixture

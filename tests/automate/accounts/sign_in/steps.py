@@ -41,11 +41,14 @@ def app_code(device: SecondFactor, steps: int = 0) -> str:
 
 
 def enrolled(user: User) -> tuple[SecondFactor, list[str]]:
-    """The person with a second factor, and the recovery codes. The app's code of the
-    step before this one is used up.
+    """The person with a second factor, and the recovery codes. The app's code of this
+    step can be used again, also when it ends meanwhile.
     """
-    done = second_factor.confirm(user, app_code(second_factor.begin(user), -1))
+    done = second_factor.confirm(user, app_code(second_factor.begin(user)))
     assert done is not None
+    device, _ = done
+    device.last_step -= 1
+    device.save(update_fields=("last_step",))
     return done
 
 
