@@ -18,10 +18,14 @@ PROOF_FIRST = "send_event"
 SAME_BODY = ("replace_workflow", "change_workflow", "submit_workflow")
 SEED = 20
 REFUSED = ("400", "401", "403", "404", "405", "406", "409", "413", "415", "422", "429")
+PATIENCE = 300.0  # seconds for one answer
 HEAD = """\
 seed = {seed}
 hooks = "tests.fuzz.hooks"
 suppress-health-check = ["all"]
+# A machine that stands still has found nothing.
+request-timeout = {patience}
+wait-for-schema = {patience}
 # What lies behind a reference is told once, in docs/openapi.json: texts hold no NUL.
 generation.allow-x00 = false
 generation.database = "none"
@@ -52,9 +56,12 @@ def settings(phases: str, examples: int, seed: int | None = None) -> str:
     An operation that says itself when it answers 400, 410, 412 or 422 may answer so to
     what fits its schema: those are rules that no schema can say.
     """
-    refused = json.dumps(REFUSED)
-    parts = [HEAD.format(seed=SEED if seed is None else seed, refused=refused)]
-    parts.append(SAME if seed is None else "")
+    head = HEAD.format(
+        seed=SEED if seed is None else seed,
+        patience=PATIENCE,
+        refused=json.dumps(REFUSED),
+    )
+    parts = [head, SAME if seed is None else ""]
     parts.append(PHASES[phases].format(examples=examples))
     for item in description()["paths"].values():
         for operation in item.values():
