@@ -31,8 +31,9 @@ generation.allow-x00 = false
 generation.database = "none"
 # What one role is told is not for the next one's run.
 cache.enabled = false
-# The key or token is what the caller sends.
+# The key or token is what the caller sends; who has none makes no account to get one.
 generation.with-security-parameters = false
+auth.auto-signup = false
 # A text that is too long may make a body that is: that is refused too.
 checks.negative_data_rejection.expected-statuses = {refused}
 """
