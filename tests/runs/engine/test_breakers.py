@@ -557,7 +557,7 @@ def test_a_dead_receiver_leaves_the_workers_to_others(
 
     dead = serve(hang)
     connect()
-    lost = publish(through("a", dead, timeout=1))
+    lost = publish(through("a", dead, timeout=5))
     well = publish(call("a", receiver.url))
 
     def attempted() -> int:
@@ -579,7 +579,8 @@ def test_a_dead_receiver_leaves_the_workers_to_others(
 
     assert after <= 40, "those in flight when it opened, a probe, and no more"
     assert after - tried <= 16
-    assert beside < 3 * alone + 2
+    # Sixteen threads would hang in the lost ones for more than a minute.
+    assert beside < 3 * alone + 30
     assert not StepRun.objects.filter(run__workflow=lost, attempt__gt=1).exists()
 
 
