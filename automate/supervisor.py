@@ -97,7 +97,9 @@ class House:
             number = signal.sigwait(waited)
         else:
             taken = signal.sigtimedwait(waited, timeout)
-            if taken is None:
+            # Stopped and continued beyond the time-out, CPython 3.11 tells of a signal
+            # that there was not.
+            if taken is None or taken.si_signo not in waited:
                 return
             number = signal.Signals(taken.si_signo)
         if number != signal.SIGCHLD:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -162,6 +163,22 @@ def test_a_member_that_does_not_stop_is_killed_after_its_grace(houses: Houses) -
     assert house.wait() == 0
     assert "web did not stop within 0.5 s" in house.output
     assert "cluster stopped" in house.output
+    assert houses.left() == []
+
+
+def test_one_that_is_stopped_and_continued_while_it_waits_goes_on(
+    houses: Houses,
+) -> None:
+    house = houses.start(python("web", STUBBORN, 0.5))
+    house.wait_for("stubborn started")
+
+    house.signal(signal.SIGTERM)
+    house.wait_for("Stopping")
+    house.signal(signal.SIGSTOP)
+    time.sleep(1)  # beyond the grace for which it waits
+    house.signal(signal.SIGCONT)
+
+    assert house.wait() == 0, house.output
     assert houses.left() == []
 
 
