@@ -47,9 +47,10 @@ test: install ## The tests: the engine on PostgreSQL, where it answers, all else
 
 test-slow: install ## The rest: on both databases where it matters, real processes, faults, the browser
 	@$(PY) -m tests.both_databases "$(TEST_DATABASE_URL)" \
-		-n 4 --dist worksteal -m "later and not slow and not browser" $(PYTEST_ARGS)
-	@$(PY) -m tests.both_databases "$(TEST_DATABASE_URL)" \
-		-n 3 --dist worksteal -m "slow or browser" $(PYTEST_ARGS)
+		-n 4 --dist worksteal -m "later and not slow and not browser" $(PYTEST_ARGS); \
+	first=$$?; \
+	$(PY) -m tests.both_databases "$(TEST_DATABASE_URL)" \
+		-n 3 --dist worksteal -m "slow or browser" $(PYTEST_ARGS) && exit $$first
 
 format: install ## Rewrite the sources as `check` wants them
 	@$(PY) -m ruff format $(FILES)

@@ -29,7 +29,7 @@ from runs.services.waiting import Awaited, WaitingRoom, accept_and_wait
 from tests.runs.drains import draining, in_thread, until
 from tests.runs.faults import other_session
 from tests.runs.flows import again, given, node, publish
-from tests.waiting_rooms import TERMINATE, announcing, end, waiting_room
+from tests.waiting_rooms import announcing, cut_hearing, end, waiting_room
 from workflows.models import Workflow
 
 pytestmark = pytest.mark.usefixtures("engine")
@@ -260,16 +260,7 @@ class TestHearing:
     ) -> None:
         waiter = Waiter(start(flow(node("p", "delay", {"duration": 2}))), 100)
         waiter.accepted()
-        with other_session() as other:
-
-            def cut() -> bool:
-                return bool(
-                    other.execute(TERMINATE, ["%runs_steprun%EXISTS%"]).fetchall()
-                    or other.execute(TERMINATE, ["%EXISTS%runs_steprun%"]).fetchall()
-                    or other.execute(TERMINATE, ["LISTEN automate_answers%"]).fetchall()
-                )
-
-            until(cut)
+        until(cut_hearing)
         with draining():
             assert waiter.answer().said == SAID
         assert waiter.took < 50
