@@ -111,6 +111,7 @@ class Hub:
 
     def _start(self) -> None:
         if self._asker is None or self._asker.done():
+            self._all_are_fresh()
             self._asker = asyncio.get_running_loop().create_task(self._ask())
 
     async def _ask(self) -> None:
@@ -127,8 +128,13 @@ class Hub:
                 logger.exception("streams cannot look at runs")
             await asyncio.sleep(max(TICK - (time.monotonic() - began), 0.0))
             if not self._seats:
+                self._all_are_fresh()
                 # Here, while the loop goes on: somebody may have come meanwhile.
                 await self._in_thread(connections.close_all)
+
+    def _all_are_fresh(self) -> None:
+        """Nobody is left whose rights are due: whoever comes was just let in."""
+        self._recheck, self._rechecked = None, time.monotonic()
 
     async def _next_query(self) -> None:
         """Rights and changes by turns while rights are due, else changes."""

@@ -25,6 +25,8 @@ NAMES = [str(page.relative_to(ROOT)) for page in PAGES]
 _FENCE = re.compile(r"^```([^\n]*)\n(.*?)^```", re.DOTALL | re.MULTILINE)
 _LINK = re.compile(r"\]\(([^)\s]+)\)")
 _MAKE = re.compile(r"\bmake ([a-z][a-z-]*)")
+# What git leaves where two versions could not be merged.
+MERGE = re.compile(r"(<<<<<<<|>>>>>>>) ")
 _MANAGE = re.compile(r"manage\.py ([a-z0-9_]+)")
 _CODE = re.compile(r"`([^`\n]+)`")
 
@@ -88,6 +90,11 @@ def test_every_workflow_on_a_page_can_be_published(page: Path) -> None:
 @every_page
 def test_every_link_between_pages_leads_somewhere(page: Path) -> None:
     assert list(broken_links(page.read_text(), page.parent)) == []
+
+
+@every_page
+def test_no_page_holds_two_versions_of_itself(page: Path) -> None:
+    assert [line for line in page.read_text().splitlines() if MERGE.match(line)] == []
 
 
 @every_page
