@@ -108,7 +108,7 @@ class RunRedrive(_Base):
             raise PermissionDenied
         run = self._one(request, pk)
         posted = request.POST if request.method == "POST" else None
-        form = RedriveForm(run, posted, initial=_asked(request))
+        form = RedriveForm(run, posted, initial=_asked(request, run))
         reasons: Sequence[str] = ()
         if posted is not None and form.is_valid():
             by: Any = request.user
@@ -133,10 +133,15 @@ class RunRedrive(_Base):
         return TemplateResponse(request, "admin/runs/run/redrive.html", context)
 
 
-def _asked(request: HttpRequest) -> dict[str, str]:
-    """What the link to the page has chosen already."""
+def _asked(request: HttpRequest, run: Run) -> dict[str, str]:
+    """What the link to the page has chosen already.
+
+    A version that was published after the run's is likely what mends it.
+    """
+    latest = newer_version(run)
+    later = latest is not None and latest.number > run.version.number
     given = {name: request.GET.get(name, "") for name in ("start", "version")}
     return {
-        "version": "pinned",
+        "version": "latest" if later else "pinned",
         **{key: value for key, value in given.items() if value},
     }

@@ -13,7 +13,7 @@ from runs.services import redrive
 from tests.admin_world import boss, broken_run, flow, operator, signed_in
 from tests.makers import make_run, make_step
 from tests.runs.flows import given, publish
-from workflows.models import WorkflowVersion
+from workflows.models import Workflow, WorkflowVersion
 
 pytestmark = pytest.mark.django_db
 
@@ -99,6 +99,12 @@ class TestWhereItBegins:
         assert 'value="failed" selected' in text(run, "redrive", start="failed")
 
 
+def chosen(run: Run) -> str:
+    """The version that the page would redrive on."""
+    before = text(run, "redrive").partition(" checked")[0]
+    return before.rpartition('name="version" value="')[2].partition('"')[0]
+
+
 class TestTheVersion:
     def test_the_latest_is_offered_only_when_it_is_another(self) -> None:
         run = two_steps()
@@ -114,6 +120,18 @@ class TestTheVersion:
         assert f"{difference}?against=published" in shown
         page = signed_in(boss()).get(difference, {"against": "published"})
         assert "last" in page.content.decode()
+
+    def test_one_that_was_published_since_is_chosen_and_no_older_one(self) -> None:
+        run = two_steps()
+        first = run.version
+        assert chosen(run) == "pinned"
+        second = renamed(run, "third", "last")
+        assert chosen(run) == "latest"
+        Run.objects.filter(pk=run.pk).update(version=second)
+        Workflow.objects.update(published=first)
+        run.refresh_from_db()
+        assert [key for key, _ in versions_of(run)] == ["pinned", "latest"]
+        assert chosen(run) == "pinned"
 
     def test_it_runs_on_the_one_that_was_chosen(self) -> None:
         run = two_steps()
