@@ -11,7 +11,7 @@ from typing import Any
 
 from automate.lib.durations import TEXT_PATTERN
 from automate.lib.rest.described import TEXT
-from workflows.services.meta import PRIORITIES
+from workflows.services.meta import COUNT, PRIORITIES
 from workflows.services.meta import SCHEMA as META
 
 Shape = dict[str, Any]
@@ -76,7 +76,7 @@ _ABOUT: Shape = {
     "run_timeout": {
         "description": 'Seconds, or a duration: `"90m"`.',
         "anyOf": [
-            META["properties"]["run_timeout"],
+            COUNT,
             {"type": "string", "pattern": TEXT_PATTERN},
         ],
     },

@@ -8,7 +8,9 @@ from typing import Any
 
 from jsonschema.exceptions import ValidationError
 
+from automate.lib.durations import parse_duration
 from workflows.definition.problems import Problem, listed, place, shorten, suggest
+from workflows.definition.schema import DURATION_MARK
 
 _TYPES = {
     "object": "an object",
@@ -35,6 +37,8 @@ def explain(error: ValidationError, base: str = "") -> Iterator[Problem]:
                 yield Problem(place(path, key), "is required")
     elif error.validator is None:
         yield Problem(path, "is not allowed here")
+    elif error.validator == "type" and DURATION_MARK in schema:
+        yield Problem(path, _duration(error))
     elif "x-message" in schema:
         yield Problem(path, str(schema["x-message"]))
     else:
@@ -57,6 +61,16 @@ def _type(error: ValidationError) -> str:
     wanted = error.validator_value
     kinds = [wanted] if isinstance(wanted, str) else list(wanted)
     return f"must be {' or '.join(_TYPES.get(kind, kind) for kind in kinds)}"
+
+
+def _duration(error: ValidationError) -> str:
+    """What would be right for a text that is no duration."""
+    if isinstance(error.instance, str):
+        try:
+            parse_duration(error.instance)
+        except ValueError as refused:
+            return str(refused)
+    return _type(error)
 
 
 def _enum(error: ValidationError) -> str:

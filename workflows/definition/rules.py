@@ -70,7 +70,7 @@ class GraphRules:
         self.rules = rules
         self.level = level
         self.outside = outside
-        self.graph = Graph.of(level.graph)
+        self.graph = Graph.of(_without_rings(level.graph))
         self.nodes = list(nodes_of(level))
         names = {node["id"] for _, node in self.nodes}
         ambiguous = bool(names & rules.twice)
@@ -139,6 +139,9 @@ class GraphRules:
                     message = self._no_step(name)
                     yield Problem(place(path, end), message, rule=True)
             source, target, port = edge.get("from"), edge.get("to"), edge.get("on")
+            if _is_ring(edge) and source in nodes and source not in self.rules.twice:
+                message = f'leads from "{source}" to itself: a step cannot wait for it'
+                yield Problem(path, message, rule=True)
             if not isinstance(port, str):
                 continue
             if isinstance(source, str) and source in nodes:
@@ -230,6 +233,20 @@ def nodes_of(level: Level) -> Iterator[tuple[int, Mapping[str, Any]]]:
     for position, node in enumerate(nodes):
         if isinstance(node, Mapping) and isinstance(node.get("id"), str):
             yield position, node
+
+
+def _is_ring(edge: object) -> bool:
+    """Whether a connection leads from a step to itself: each is told where it is."""
+    return (
+        isinstance(edge, Mapping)
+        and isinstance(edge.get("from"), str)
+        and edge["from"] == edge.get("to")
+    )
+
+
+def _without_rings(graph: Mapping[str, Any]) -> dict[str, Any]:
+    rest = [edge for edge in graph["connections"] if not _is_ring(edge)]
+    return {**graph, "connections": rest}
 
 
 def info_of(node: Mapping[str, Any], registry: Registry) -> ActionInfo | None:

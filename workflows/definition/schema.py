@@ -9,6 +9,8 @@ MAX_NODES = 1_000
 MAX_CONNECTIONS = 10_000
 MAX_ATTEMPTS = 100
 MAX_WAIT = 7 * 86_400
+# Beside the type of a number of seconds that people may write as a duration ("2h").
+DURATION_MARK = "x-duration"
 
 # The negative look-ahead is for engines in which `$` matches before a last newline.
 ID_PATTERN = r"^[A-Za-z_][A-Za-z0-9_-]{0,63}$(?!\n)"
@@ -74,12 +76,14 @@ RETRY: dict[str, Any] = {
         "initial": {
             "title": "First wait in seconds",
             "type": "number",
+            DURATION_MARK: True,
             "minimum": 0,
             "maximum": MAX_WAIT,
         },
         "max": {
             "title": "Longest wait in seconds",
             "type": "number",
+            DURATION_MARK: True,
             "minimum": 0,
             "maximum": MAX_WAIT,
         },
@@ -94,7 +98,12 @@ RETRY: dict[str, Any] = {
             "type": "array",
             "minItems": 1,
             "maxItems": MAX_ATTEMPTS,
-            "items": {"type": "number", "minimum": 0, "maximum": MAX_WAIT},
+            "items": {
+                "type": "number",
+                DURATION_MARK: True,
+                "minimum": 0,
+                "maximum": MAX_WAIT,
+            },
         },
         "retry_on": RETRY_ON,
     },
@@ -203,6 +212,7 @@ def node_properties() -> dict[str, Any]:
         "timeout": {
             "title": "Time-out in seconds",
             "type": "number",
+            DURATION_MARK: True,
             "minimum": 0.1,
             "maximum": 3_600,
         },

@@ -11,6 +11,7 @@ from workflows.definition.info import ActionInfo
 from workflows.definition.normalise import TRIGGER_KINDS
 from workflows.definition.schema import (
     CONNECTION,
+    DURATION_MARK,
     MAX_NODES,
     RETRY,
     node_properties,
@@ -194,7 +195,8 @@ def any_case(names: Iterable[str]) -> str:
 
 def _or_duration(schema: Mapping[str, Any]) -> Schema:
     notes = {key: schema[key] for key in ("title", "description") if key in schema}
-    return {**notes, "anyOf": [dict(schema), DURATION]}
+    seconds = {key: part for key, part in schema.items() if key != DURATION_MARK}
+    return {**notes, "anyOf": [seconds, DURATION]}
 
 
 def _retry() -> Schema:

@@ -12,6 +12,7 @@ from automate.lib.durations import parse_duration
 from workflows.definition import Problem
 from workflows.definition.explain import explain
 from workflows.definition.problems import place
+from workflows.definition.schema import DURATION_MARK
 from workflows.expressions import TemplateError, parse
 from workflows.models import Workflow
 
@@ -25,7 +26,7 @@ _SLUG = {
 }
 # By name; the number is read too.
 PRIORITIES = {choice.name.lower(): choice.value for choice in Workflow.Priority}
-_COUNT = {"type": "integer", "minimum": 1, "maximum": 2**31 - 1}
+COUNT = {"type": "integer", "minimum": 1, "maximum": 2**31 - 1}
 SCHEMA: dict[str, Any] = {
     "type": "object",
     "properties": {
@@ -42,11 +43,11 @@ SCHEMA: dict[str, Any] = {
         },
         "team": _SLUG,
         "note": {"type": "string", "maxLength": 500},
-        "max_concurrent_runs": _COUNT,
+        "max_concurrent_runs": COUNT,
         "exclusive": {"type": "string", "maxLength": 4_096},
         "priority": {"enum": [*PRIORITIES, *PRIORITIES.values()]},
-        "run_timeout": _COUNT,
-        "retention_days": {**_COUNT, "minimum": 0, "maximum": 36_500},
+        "run_timeout": {**COUNT, DURATION_MARK: True},
+        "retention_days": {**COUNT, "minimum": 0, "maximum": 36_500},
         "search_keys": {
             "type": "object",
             "maxProperties": MAX_SEARCH_KEYS,

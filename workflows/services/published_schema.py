@@ -9,7 +9,7 @@ from typing import Any
 from automate.lib.durations import TEXT_PATTERN
 from workflows.actions.base import all_actions
 from workflows.definition.document_schema import Kinds, document_schema
-from workflows.services.meta import SCHEMA
+from workflows.services.meta import COUNT, SCHEMA
 from workflows.triggers.base import all_kinds
 
 BUILT_IN = "workflows."
@@ -46,5 +46,5 @@ def _meta() -> Mapping[str, Any]:
     """The workflow's own keys as they may be written."""
     properties = dict(SCHEMA["properties"])
     duration = {"type": "string", "pattern": TEXT_PATTERN}
-    properties["run_timeout"] = {"anyOf": [properties["run_timeout"], duration]}
+    properties["run_timeout"] = {"anyOf": [COUNT, duration]}
     return {**SCHEMA, "properties": properties}

@@ -77,7 +77,7 @@ class TestStructure:
             ({"name": 5}, "name", ["must be text"]),
             ({"timeout": 0}, "timeout", ["at least 0.1"]),
             ({"timeout": 3601}, "timeout", ["at most 3600"]),
-            ({"timeout": "soon"}, "timeout", ["must be a number"]),
+            ({"timeout": "1 day"}, "timeout", ["'1 day' is not a duration", '"2d"']),
             ({"timeout": True}, "timeout", ["must be a number"]),
             ({"on_error": "brunch"}, "on_error", ['did you mean "branch"?']),
             (
@@ -114,7 +114,9 @@ class TestStructure:
             ({"initial": -1}, "initial", "at least 0"),
             ({"jitter": 1.1}, "jitter", "at most 1"),
             ({"waits": []}, "waits", "not be empty"),
-            ({"waits": ["x"]}, "waits[0]", "a number"),
+            ({"waits": ["x"]}, "waits[0]", 'a text such as "500ms"'),
+            ({"initial": "soon"}, "initial", 'a text such as "500ms"'),
+            ({"max": "soon"}, "max", "is not a duration"),
             ({"waits": [1], "max": 5}, "max", 'together with "waits"'),
             ({"retry_on": ["6xx"]}, "retry_on[0]", '"5xx"'),
             ({"retry_on": [99]}, "retry_on[0]", "timeout"),
@@ -238,6 +240,10 @@ class TestBounds:
         assert found == {"connections[0].to": 'there is no step "step-x"'}
 
 
+def to_itself(name: str) -> str:
+    return f'leads from "{name}" to itself: a step cannot wait for it'
+
+
 class TestGraphRules:
     def test_connections_name_steps_that_exist(self) -> None:
         found = told(definition([step("notify")], [edge("notfy", "x")]))
@@ -255,7 +261,17 @@ class TestGraphRules:
 
     def test_a_step_that_follows_itself_is_a_cycle(self) -> None:
         found = told(definition([step("a")], [edge("a", "a")]))
-        assert found == {"connections": "the steps form a cycle: a -> a"}
+        assert found == {"connections[0]": to_itself("a")}
+
+    def test_it_is_told_whatever_else_is_wrong(self) -> None:
+        nodes = [step(name) for name in "abc"]
+        edges = [edge("a", "x"), edge("b", "b"), edge("b", "c"), edge("c", "b")]
+        found = told(definition(nodes, edges))
+        assert found == {
+            "connections[0].to": 'there is no step "x"',
+            "connections[1]": to_itself("b"),
+            "connections": "the steps form a cycle: b -> c -> b",
+        }
 
     def test_an_id_is_used_once(self) -> None:
         found = told(definition([step("a"), step("b"), step("a")]))

@@ -278,6 +278,14 @@ def test_problems_of_the_workflows_own_keys_have_their_place(
     assert [problem.path for problem in found] == [path]
 
 
+def test_what_is_no_duration_is_told_how_durations_are_written() -> None:
+    (found,) = check_document({"name": "D", "steps": STEPS, "run_timeout": "2 hours"})
+    assert found.message == (
+        "'2 hours' is not a duration: use seconds (30, 2.5) or a text such as "
+        '"500ms", "5m", "1h30m" or "2d".'
+    )
+
+
 def test_everything_is_told_at_once() -> None:
     found = check_document(
         {
