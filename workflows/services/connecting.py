@@ -10,6 +10,7 @@ from django.db import IntegrityError, transaction
 
 from automate.accounts.audit import record
 from automate.accounts.models import Team
+from automate.lib.choices import field_errors
 from automate.lib.encryption import is_readable
 from workflows.connections import Kind, kind_of
 from workflows.definition import Problem
@@ -116,11 +117,7 @@ def _fields(row: Connection) -> list[Problem]:
     try:
         row.clean_fields(exclude=("id", "team", "credentials", "token", "options"))
     except ValidationError as error:
-        found = [
-            Problem(name, text)
-            for name, texts in error.message_dict.items()
-            for text in texts
-        ]
+        found = [Problem(*pair) for pair in field_errors(row, error)]
     else:
         found = []
     if not row.base_url and not row.allowed_hosts:

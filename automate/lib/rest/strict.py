@@ -9,6 +9,7 @@ from django.http import QueryDict
 from rest_framework import serializers
 from rest_framework.request import Request
 
+from automate.lib.choices import MOST_SHOWN, unknown_choice
 from automate.lib.rest.errors import invalid
 from automate.lib.rest.types import ISSUES, mistyped
 
@@ -32,6 +33,7 @@ class StrictSerializer(serializers.Serializer[Any]):
             *serializer.unknown(data),
             *serializer.mistyped(data),
             *flatten(serializer.errors),
+            *serializer.across(data),
         ]
         if errors:
             raise invalid(_first_of_each(errors))
@@ -59,6 +61,17 @@ class StrictSerializer(serializers.Serializer[Any]):
             }
         )
 
+    def get_fields(self) -> dict[str, Any]:
+        """The fields; one of choices names them to whom chose another."""
+        fields: dict[str, Any] = super().get_fields()
+        for field in fields.values():
+            _name_choices(field)
+        return fields
+
+    def across(self, data: Mapping[str, Any]) -> Iterator[tuple[str, str]]:  # noqa: ARG002 - a hook
+        """What is wrong between fields, told beside what is wrong with each."""
+        return iter(())
+
     def mistyped(self, data: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         """An error for each value of another JSON type; a form holds texts alone."""
         if isinstance(data, QueryDict):
@@ -82,6 +95,16 @@ class StrictQuery(StrictSerializer):
     def mistyped(self, data: Mapping[str, Any]) -> Iterator[tuple[str, str]]:  # noqa: ARG002 - as its base
         """Nothing: all is text."""
         return iter(())
+
+
+def _name_choices(field: Any) -> None:
+    child = getattr(field, "child", None)
+    if child is not None:
+        _name_choices(child)
+    if isinstance(field, serializers.ChoiceField):
+        known = unknown_choice("\0", field.choices).replace("{", "{{")
+        text = known.replace("}", "}}").replace("\0", f"{{input!s:.{MOST_SHOWN}}}")
+        field.error_messages["invalid_choice"] = text
 
 
 def _first_of_each(errors: list[tuple[str, str]]) -> list[tuple[str, str]]:

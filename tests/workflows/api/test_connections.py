@@ -75,6 +75,13 @@ def test_each_kind_is_made(api: Caller, given: dict[str, Any]) -> None:
     assert made["options"] == given.get("options", {})
 
 
+def test_an_unknown_kind_is_told_with_those_that_there_are(api: Caller) -> None:
+    given = {"name": "beer", "kind": "beer", "base_url": "https://example.com"}
+    said = wrong(api.post("connections", given))["kind"]
+    known = ", ".join(Connection.Kind.values)
+    assert said == f'Unknown value "beer". Known: {known}.'
+
+
 @pytest.mark.parametrize(
     ("given", "fields"),
     [

@@ -42,6 +42,21 @@ def test_every_problem_is_told_at_once_with_its_field() -> None:
     assert "Unknown field. Known: name, size." in error.message
 
 
+class Choices(StrictSerializer):
+    one = serializers.ChoiceField(["a{b}", "c"], required=False)
+    several = serializers.ListField(child=serializers.ChoiceField(["x", "y"]), default=[])
+
+
+def test_what_is_no_choice_is_told_with_those_that_are() -> None:
+    with pytest.raises(ApiError) as caught:
+        Choices.read({"one": "{newest}", "several": ["x", "z" * 100]})
+
+    assert caught.value.errors == [
+        ("one", 'Unknown value "{newest}". Known: a{b}, c.'),
+        ("several[1]", f'Unknown value "{"z" * 60}". Known: x, y.'),
+    ]
+
+
 @pytest.mark.parametrize("data", [[], "text", 3, None])
 def test_a_body_that_is_no_object_is_refused(data: Any) -> None:
     with pytest.raises(ApiError, match="JSON object"):
