@@ -108,6 +108,9 @@ class RotatePages(_Base):
         except services.StateRefused as error:
             form.add_error("new_secret", str(error))
             return False
+        except services.DocumentError as error:
+            form.add_error("new_secret", f"The secret {error.problems[0].message}.")
+            return False
         if given is None:
             show_once(request, trigger, new)
         else:

@@ -47,12 +47,14 @@ def visible_workflows(request: Request) -> QuerySet[Workflow]:
 def find_workflow(request: Request, name: str) -> Workflow:
     """The workflow of this UUID or slug, with its version, team and owner.
 
-    Raises ApiError 404, also for another team's.
+    Raises ApiError 404 with those that are near, also for another team's.
     """
-    rows = visible_workflows(request).select_related("published", "team", "owner")
+    seen = visible_workflows(request)
+    rows = seen.select_related("published", "team", "owner")
     workflow = named(rows, name).first()
     if workflow is None:
-        raise ApiError(404, Code.NOT_FOUND, f"There is no workflow {name}.")
+        text = f"There is no workflow {name}.{naming.did_you_mean(seen, name)}"
+        raise ApiError(404, Code.NOT_FOUND, text)
     return workflow
 
 

@@ -8,8 +8,9 @@ from django.utils import timezone
 
 from automate.accounts.audit import record
 from automate.accounts.models import ApiKey, User
+from workflows.definition import Problem
 from workflows.models import Trigger
-from workflows.services.errors import StateRefused
+from workflows.services.errors import DocumentError, StateRefused
 from workflows.services.transactions import unit_of_work
 from workflows.triggers.base import all_kinds
 
@@ -26,7 +27,7 @@ def rotate_trigger_secret(
     """A new signing secret, given or generated; the old one serves `keep_previous` on.
 
     Returns it: it cannot be read again. Raises StateRefused when the trigger's scheme
-    has no secret, or when the given one does not fit it.
+    has no secret, DocumentError (`secret`) when the given one does not fit it.
     """
     with unit_of_work():
         row = Trigger.objects.select_for_update(no_key=True).get(pk=trigger.pk)
@@ -39,7 +40,7 @@ def rotate_trigger_secret(
             raise StateRefused(str(error.args[0])) from None
         problem = kind.check_secret(row.config, new)
         if problem:
-            raise StateRefused(f"The secret {problem}.")
+            raise DocumentError([Problem("secret", problem)])
         set_secret(row, new, keep_previous)
         record("trigger.rotate_secret", row, by=by)
     trigger.refresh_from_db()

@@ -279,6 +279,20 @@ class TestRead:
         assert Workflow.objects.get().definition["triggers"] == []
 
 
+class TestFaults:
+    def test_an_unknown_workflow_is_told_with_what_is_near(
+        self, api: Caller, stranger: Caller, flow: str
+    ) -> None:
+        def said(caller: Caller) -> str:
+            answer = caller.post("webhooks", {"workflow_id": "ordres"})
+            assert answer.status_code == 404
+            return str(answer.json()["error"]["message"])
+
+        unknown = "There is no workflow ordres."
+        assert said(api) == f"{unknown} Did you mean orders?"
+        assert said(stranger) == unknown
+
+
 class TestRotate:
     def test_the_old_secret_counts_until_its_time(self, api: Caller, flow: str) -> None:
         auth = {"type": "bearer", "token": "first-secret"}
@@ -327,6 +341,15 @@ class TestRotate:
         assert set(wrong(api.post(f"webhooks/{made['id']}/rotate", given))) == set(
             given
         )
+
+    def test_a_secret_that_does_not_fit_is_told_at_its_field(
+        self, api: Caller, flow: str
+    ) -> None:
+        made = make(api, flow)
+        found = wrong(api.post(f"webhooks/{made['id']}/rotate", {"secret": "short"}))
+        assert set(found) == {"secret"}
+        assert "whsec_" in found["secret"]
+        assert Trigger.objects.get().secret == made["secret"]
 
     def test_what_has_no_secret_has_none_to_rotate(
         self, api: Caller, flow: str

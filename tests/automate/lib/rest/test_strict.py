@@ -44,7 +44,9 @@ def test_every_problem_is_told_at_once_with_its_field() -> None:
 
 class Choices(StrictSerializer):
     one = serializers.ChoiceField(["a{b}", "c"], required=False)
-    several = serializers.ListField(child=serializers.ChoiceField(["x", "y"]), default=[])
+    several = serializers.ListField(
+        child=serializers.ChoiceField(["x", "y"]), default=[]
+    )
 
 
 def test_what_is_no_choice_is_told_with_those_that_are() -> None:
