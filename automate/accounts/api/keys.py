@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from datetime import datetime
 from typing import Any, ClassVar
 from uuid import UUID
 
@@ -21,7 +23,7 @@ from automate.accounts.models.api_key import Scope, validate_rate, validate_scop
 from automate.accounts.sign_in.oauth import NOT_KEPT
 from automate.accounts.visibility import seen_keys
 from automate.lib.errors import Code
-from automate.lib.rest import ApiError, ListQuery, StrictSerializer, invalid, page
+from automate.lib.rest import ApiError, ListQuery, StrictSerializer, page
 from automate.lib.rest.described import RULES, described, page_of
 from automate.lib.rest.strict import StrictQuery
 
@@ -50,19 +52,27 @@ class KeyBody(StrictSerializer):
     def read(cls, data: Any) -> dict[str, Any]:
         """The values, with `scopes` whichever name they came by."""
         body = super().read(data)
-        if "scopes" in body and "permissions" in body:
-            raise invalid([("permissions", "Send scopes or permissions, not both.")])
         field = "permissions" if "permissions" in body else "scopes"
-        body["scopes"] = body.pop(field, [])
-        errors = [*_problems(field, validate_scopes, body["scopes"])]
-        if body.get("rate_limit"):
-            errors += _problems("rate_limit", validate_rate, body["rate_limit"])
-        moment = body.get("expires_at")
-        if moment is not None and moment <= timezone.now():
-            errors.append(("expires_at", "Give a moment that is yet to come."))
-        if errors:
-            raise invalid(errors)
+        body["scopes"] = body.pop(field)
         return body
+
+    def across(self, data: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+        """What the scopes lack, by whichever name, and a rate that is none."""
+        if "scopes" in data and "permissions" in data:
+            yield "permissions", "Send scopes or permissions, not both."
+        field = "permissions" if "permissions" in data else "scopes"
+        scopes = data.get(field, [])
+        if isinstance(scopes, list) and all(isinstance(one, str) for one in scopes):
+            yield from _problems(field, validate_scopes, scopes)
+        rate = data.get("rate_limit")
+        if isinstance(rate, str) and rate.strip():
+            yield from _problems("rate_limit", validate_rate, rate.strip())
+
+    def validate_expires_at(self, moment: datetime | None) -> datetime | None:
+        """Raises ValidationError for what is over already."""
+        if moment is not None and moment <= timezone.now():
+            raise serializers.ValidationError("Give a moment that is yet to come.")
+        return moment
 
 
 class KeyView(APIView):

@@ -89,6 +89,14 @@ def test_permissions_is_another_name_for_scopes() -> None:
     assert "runs:fly" in issues(wrong)["permissions"]
 
 
+def test_everything_that_is_wrong_is_told_at_once() -> None:
+    past = "2020-01-01T00:00:00Z"
+    answer = make(
+        bearer(of(DEVELOPER)), name="", scopes=[], expires_at=past, rate_limit="many"
+    )
+    assert set(issues(answer)) == {"name", "scopes", "expires_at", "rate_limit"}
+
+
 @pytest.mark.parametrize(
     ("changes", "field"),
     [
