@@ -14,7 +14,8 @@ from automate.lib.redaction import Redactor
 from automate.lib.rest import StrictSerializer
 from automate.lib.rest.described import TEXT
 from automate.lib.rest.fields import AnyField
-from workflows.triggers.schemes import HEADER_NAME, SCHEMES
+from workflows.triggers.schemes import HEADER_NAME, SCHEMES, named
+from workflows.triggers.webhook_schema import CONFIG_SCHEMA
 
 DEFAULT_SCHEME = "standard_webhooks"
 HEADER_VALUE = r"^[\t\x20-\x7e\xa0-\xff]*$(?!\n)"
@@ -245,10 +246,39 @@ def authentication_of(given: Any) -> tuple[dict[str, Any], str | None]:
     name, options = ALIASES.get(plain, (plain, {}))
     if name not in _names():
         raise _wrong(f"Unknown type {names[0]!r}. Known: {_known()}.")
+    if name == "basic":
+        _whole_user(rest)
     secret = _secret(rest)
     if "header_name" in rest:
         rest["header"] = rest.pop("header_name")
+    _known_options(name, rest)
     return {"scheme": name, **options, **rest}, secret
+
+
+def _whole_user(rest: Mapping[str, Any]) -> None:
+    """A user has a password, and a password a user."""
+    user = "user" if "user" in rest else "username"
+    if (user in rest) != ("password" in rest):
+        missing = "password" if user in rest else "username"
+        raise serializers.ValidationError(
+            {"authentication": {missing: ["is required"]}}
+        )
+
+
+def _known_options(name: str, rest: Mapping[str, Any]) -> None:
+    """What is nobody's option is told with the options of this scheme."""
+    scheme = SCHEMES.get(str(named(name)))
+    if scheme is None:
+        return
+    own = sorted(scheme.options_schema.get("properties", {}))
+    every = {key for one in SCHEMES.values()
+             for key in one.options_schema.get("properties", {})}  # fmt: skip
+    strange = rest.keys() - every - CONFIG_SCHEMA["properties"].keys()
+    known = f"known here: {', '.join(own)}" if own else "none is allowed"
+    if strange:
+        raise serializers.ValidationError(
+            {"authentication": {key: [f"unknown key ({known})"] for key in strange}}
+        )
 
 
 def _secret(rest: dict[str, Any]) -> str | None:

@@ -280,6 +280,30 @@ class TestRead:
 
 
 class TestFaults:
+    @pytest.mark.parametrize(
+        ("given", "field", "words"),
+        [
+            (
+                {"type": "hmac", "colour": 1},
+                "colour",
+                "unknown key (known here: encoding, event_header, hash, header, "
+                "id_header, prefix, timestamp_header, tolerance)",
+            ),
+            (
+                {"type": "github", "colour": 1},
+                "colour",
+                "unknown key (none is allowed)",
+            ),
+            ({"type": "basic", "username": "x"}, "password", "is required"),
+            ({"type": "basic", "password": "x"}, "username", "is required"),
+        ],
+    )
+    def test_what_an_authentication_lacks_or_does_not_know_is_told(
+        self, api: Caller, flow: str, given: dict[str, Any], field: str, words: str
+    ) -> None:
+        answer = api.post("webhooks", {"workflow_id": flow, "authentication": given})
+        assert wrong(answer) == {f"authentication.{field}": words}
+
     def test_an_unknown_workflow_is_told_with_what_is_near(
         self, api: Caller, stranger: Caller, flow: str
     ) -> None:
