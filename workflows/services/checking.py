@@ -57,6 +57,16 @@ def validate_document(document: Mapping[str, Any], workflow: Workflow) -> Checke
     return Checked((), tuple(dict.fromkeys(found)))
 
 
+def problems_of_draft(workflow: Workflow) -> tuple[Problem, ...]:
+    """What stands in the way of publishing the stored draft, as saving it tells."""
+    try:
+        document = parse_document(workflow.definition, allow_problems=True)
+    except DocumentError as error:
+        return error.problems
+    names = _names(document, workflow)
+    return tuple(in_order([*document.problems, *names]))
+
+
 def _names(document: Document, workflow: Workflow) -> list[Problem]:
     """Secrets and connections that are missing; literals would become secrets."""
     definition, found, _ = extract_literals(document.definition)

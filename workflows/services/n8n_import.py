@@ -20,6 +20,7 @@ from workflows.integrations.n8n.convert import Conversion, convert
 from workflows.integrations.n8n.report import Report
 from workflows.integrations.n8n.source import Source, mapping, text
 from workflows.models import N8nImport, Workflow
+from workflows.services.checking import problems_of_draft
 from workflows.services.documents import check_document
 from workflows.services.drafts import SaveResult, create_workflow, save_draft
 from workflows.services.errors import DocumentError
@@ -237,8 +238,15 @@ def _same(
 ) -> Imported:
     assert item.source is not None  # noqa: S101 - it was converted
     told = (Problem("", KEPT),) if outcome == "kept" else ()
+    workflow = row.workflow
     return Imported(
-        item.origin, outcome, item.source.name, row.workflow, conversion.report, told
+        item.origin,
+        outcome,
+        item.source.name,
+        workflow,
+        conversion.report,
+        told,
+        problems_of_draft(workflow),
     )
 
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 from typing import Any
+from uuid import UUID
 
 from django.db import IntegrityError, transaction
 
 from automate.accounts.audit import record
 from workflows.definition import Problem
 from workflows.models import Workflow, WorkflowVersion
-from workflows.services import credentials, matching, scheduling, triggers
+from workflows.services import by_hand, credentials, matching, scheduling, triggers
 from workflows.services.documents import Document, TriggerSpec, parse_document
 from workflows.services.errors import DocumentError, StateRefused
 from workflows.services.publishing import Actor, Publication, warnings_of
@@ -29,8 +31,9 @@ def rollback(
 
     The draft becomes its definition and the triggers those that it was published
     with, except that one switched off by hand stays off. Versions from before 0.2
-    know no triggers: then those that there are stay. Runs in flight finish on the
-    version that they began with.
+    know no triggers: then those that there are stay. A version that says nothing of
+    triggers leaves those that were made one by one, and the draft tells of them. Runs
+    in flight finish on the version that they began with.
 
     Raises StateRefused (no such version, archived), EditConflict, and DocumentError
     for what is missing today, such as a secret.
@@ -55,7 +58,8 @@ def _roll_back(
     workflow: Workflow, version: WorkflowVersion, by: Actor, note: str
 ) -> Publication:
     current = _current_draft(workflow)
-    document = _document_of(workflow, version, current)
+    described = _described(workflow, current)
+    document = _document_of(workflow, version, described)
     problems = credentials.missing_names(document.definition, workflow.team)
     if problems:
         raise DocumentError(problems)
@@ -69,6 +73,14 @@ def _roll_back(
     draft = document.draft()
     if version.triggers is None and current is not None:
         draft = replace(current, definition=document.definition).draft()
+    elif synced.triggers and not document.names_triggers:
+        # They stay, so the draft tells of them, as of all that are made one by one;
+        # not where it would tell of one that no document has as of one switched off.
+        told_of = {row.pk for row in synced.triggers if row.is_active} | described
+        stay = [row for row in synced.triggers if row.pk in told_of]
+        if stay == matching.rows_of(workflow):
+            told = by_hand.document_of(workflow, draft)
+            draft = parse_document(told, allow_problems=True).draft()
     if draft != workflow.definition:
         workflow.definition = draft
         workflow.edit_count += 1
@@ -98,7 +110,7 @@ def _current_draft(workflow: Workflow) -> Document | None:
 
 
 def _document_of(
-    workflow: Workflow, version: WorkflowVersion, current: Document | None
+    workflow: Workflow, version: WorkflowVersion, described: Collection[UUID]
 ) -> Document:
     """The version as a document; raises DocumentError when it is sound no more."""
     tree: dict[str, Any] = {"definition": dict(version.definition)}
@@ -108,12 +120,21 @@ def _document_of(
     if document.definition != version.definition:
         where = f"version {version.number}"
         raise DocumentError([Problem("", f"{where} is read differently today")])
-    switches = _switches(workflow, document, current)
+    switches = _switches(workflow, document, described)
     return replace(document, triggers=tuple(switches))
 
 
+def _described(workflow: Workflow, current: Document | None) -> set[UUID]:
+    """The triggers that the current draft tells of."""
+    if current is None:
+        return set()
+    rows = matching.governed(current, matching.rows_of(workflow))
+    claimed, _ = matching.match(current.triggers, rows)
+    return {row.pk for row in claimed if row is not None}
+
+
 def _switches(
-    workflow: Workflow, wanted: Document, current: Document | None
+    workflow: Workflow, wanted: Document, described: Collection[UUID]
 ) -> list[TriggerSpec]:
     """The triggers, off where a person has switched them off.
 
@@ -121,10 +142,6 @@ def _switches(
     that is nobody's wish.
     """
     rows = matching.rows_of(workflow)
-    described = set()
-    if current is not None:
-        claimed, _ = matching.match(current.triggers, matching.governed(current, rows))
-        described = {row.pk for row in claimed if row is not None}
     found, _ = matching.match(wanted.triggers, matching.governed(wanted, rows))
     return [
         replace(spec, is_active=False)

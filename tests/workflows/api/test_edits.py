@@ -189,6 +189,39 @@ class TestAsItWasRead:
         assert (after["description"], after["variables"]) == ("by hand", {"n": 2})
         assert after["webhook_url"] == read["webhook_url"]
 
+    @pytest.fixture
+    def beside(self, api: Caller, made: Any) -> dict[str, Any]:
+        """Its triggers are told of by no definition."""
+        assert api.put(PATH, {"nodes": [step("a")]}).status_code == 200
+        Workflow.objects.update(definition={"nodes": [step("a")]})
+        found: dict[str, Any] = api.get(PATH).json()
+        assert found["triggers"]
+        assert "triggers" not in found["definition"]
+        return found
+
+    def test_triggers_beside_the_definition_stay_as_they_are(
+        self, api: Caller, beside: dict[str, Any]
+    ) -> None:
+        answer = api.put(PATH, beside)
+        assert answer.status_code == 200, answer.content
+        assert api.get(PATH).json()["triggers"] == beside["triggers"]
+
+    def test_triggers_beside_the_definition_can_be_changed(
+        self, api: Caller, beside: dict[str, Any]
+    ) -> None:
+        beside["triggers"][0]["is_active"] = False
+        answer = api.put(PATH, beside)
+        assert answer.status_code == 200, answer.content
+        after = api.get(PATH).json()["triggers"]
+        assert after == beside["triggers"]
+        assert not Trigger.objects.get().is_active
+
+    def test_the_id_and_address_of_one_beside_the_definition_cannot(
+        self, api: Caller, beside: dict[str, Any]
+    ) -> None:
+        beside["triggers"][0]["url"] = "https://elsewhere.example.com/"
+        assert "triggers[0].url" in wrong(api.put(PATH, beside))
+
     def test_what_only_reading_gives_cannot_be_changed(
         self, api: Caller, read: dict[str, Any]
     ) -> None:

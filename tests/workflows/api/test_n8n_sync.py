@@ -21,7 +21,7 @@ from tests.makers import make_key, make_user
 from tests.workflows.integrations.n8n.making import exported, node
 from tests.workflows.integrations.n8n.server import KEY, FakeN8n, reply
 from workflows.integrations.n8n import client as n8n_client
-from workflows.models import N8nImport, Workflow, WorkflowVersion
+from workflows.models import Connection, N8nImport, Workflow, WorkflowVersion
 
 pytestmark = pytest.mark.django_db
 
@@ -99,6 +99,33 @@ def test_a_second_sync_changes_nothing(user: User, httpserver: HTTPServer) -> No
     assert N8nImport.objects.count() == 2
     keys = AuditEntry.objects.filter(action__startswith="apikey").count()
     assert AuditEntry.objects.count() - keys == entries
+
+
+def test_what_stands_in_the_way_is_told_until_it_is_mended(
+    user: User, httpserver: HTTPServer
+) -> None:
+    given = flow("a1")
+    credentials = {"httpHeaderAuth": {"id": "1", "name": "Shop CRM"}}
+    parameters = {
+        "url": "https://x.example.com",
+        "authentication": "genericCredentialType",
+        "genericAuthType": "httpHeaderAuth",
+    }
+    call = node("Asks", "httpRequest", parameters, 4.2)
+    given["nodes"].append({**call, "credentials": credentials})
+    n8n = FakeN8n(httpserver, given)
+    (first,) = sync(user, n8n.url).json()["workflows"]
+    (again,) = sync(user, n8n.url).json()["workflows"]
+    assert (first["outcome"], again["outcome"]) == ("created", "unchanged")
+    assert any('no connection "shop-crm"' in one for one in first["problems"])
+    assert again["problems"] == first["problems"]
+
+    Connection.objects.create(
+        name="shop-crm", kind="header", base_url="https://x.test", credentials={}
+    )
+    (mended,) = sync(user, n8n.url).json()["workflows"]
+    assert mended["outcome"] == "unchanged"
+    assert not any("shop-crm" in one for one in mended["problems"])
 
 
 def turned(tree: Any) -> Any:

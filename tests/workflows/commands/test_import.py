@@ -285,3 +285,12 @@ def test_what_a_trigger_cannot_be_is_refused_in_a_sentence(
     assert code == 1
     assert "document 1: triggers[0]" in err
     assert message in err
+
+
+def test_a_folder_is_its_documents_sorted(tmp_path: Path) -> None:
+    for name in ("b.yml", "a.yaml", "c.json"):
+        write(tmp_path, '{"steps": [{"id": "a", "type": "set", "config": {}}]}', name)
+    write(tmp_path, "no document", "notes.txt")
+    _, found = report(str(tmp_path))
+    told = [*found["workflows"], *found["errors"]]
+    assert [Path(one["file"]).name for one in told] == ["a.yaml", "b.yml", "c.json"]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -226,3 +228,48 @@ def test_an_unknown_owner_or_team_is_refused_before_anything_is_done(
     with pytest.raises(CommandError, match=said):
         run(file(tmp_path, flow()), option, "nobody@example.com")
     assert not Workflow.objects.exists()
+
+
+def test_a_folder_is_its_json_files_sorted(tmp_path: Path) -> None:
+    for name in ("b.json", "a.json", "c.JSON"):
+        file(tmp_path, flow(name=name.split(".")[0]), name)
+    (tmp_path / "notes.txt").write_text("no workflow")
+    (tmp_path / "d.json").mkdir()
+    found = data_of(str(tmp_path))["workflows"]
+    assert [one["source_id"] for one in found] == ["a.json", "b.json", "c.JSON"]
+    assert {one["outcome"] for one in found} == {"created"}
+
+
+def test_a_folder_without_files_is_told_and_the_others_are_imported(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "empty").mkdir()
+    code, out, err = run(str(tmp_path / "empty"), file(tmp_path, flow()))
+    assert code == 1
+    assert "no file to import is in this folder" in err
+    assert "orders: created" in out
+
+
+def test_a_reader_that_goes_is_no_fault(tmp_path: Path) -> None:
+    """As of `| head`, which reads some lines and ends."""
+    code = (
+        "import sys; from workflows.management.files import telling\n"
+        "with telling():\n"
+        "    sys.stdin.readline(); print('x' * 100_000)\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", code],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        cwd=settings.BASE_DIR,
+        text=True,
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        process.stdin.write("go on\n")
+        process.stdin.flush()
+        assert process.wait(30) == 0
+        assert process.stderr.read() == ""

@@ -13,6 +13,7 @@ from workflows.services import (
     DocumentError,
     EditConflict,
     StateRefused,
+    add_trigger,
     archive,
     create_workflow,
     deactivate,
@@ -150,6 +151,38 @@ def test_triggers_made_by_hand_stay_when_the_version_says_nothing_of_triggers() 
     Trigger.objects.create(workflow=workflow, kind="manual")
     rollback(workflow, 1, by=None)
     assert list(Trigger.objects.values_list("kind", "is_active")) == [("manual", True)]
+
+
+def test_one_made_beside_the_version_stays_and_the_next_version_tells_of_it() -> None:
+    workflow = create_workflow(document("a"), by=None).workflow
+    config = {"scheme": "none", "path": "beside"}
+    add_trigger(workflow, "webhook", config, by=None)
+    workflow.refresh_from_db()
+    save_draft(workflow, {**document("b"), **_triggers_of(workflow)}, by=None)
+    assert publish(workflow, by=None).triggers
+    rollback(workflow, 1, by=None)
+    assert paths(workflow) == {"beside": True}
+    assert _triggers_of(workflow)["triggers"][0]["config"]["path"] == "beside"
+    save_draft(workflow, {**document("c"), **_triggers_of(workflow)}, by=None)
+    third = publish(workflow, by=None)
+    assert [one["config"]["path"] for one in third.triggers or ()] == ["beside"]
+    assert paths(workflow) == {"beside": True}
+
+
+def test_forward_again_a_step_s_trigger_is_on_beside_one_made_by_hand() -> None:
+    workflow = create_workflow(document("a"), by=None).workflow
+    add_trigger(workflow, "webhook", {"scheme": "none", "path": "beside"}, by=None)
+    both = [hook("beside"), hook("in", node_id="n")]
+    save_draft(workflow, document("b", triggers=both), by=None)
+    publish(workflow, by=None)
+    rollback(workflow, 1, by=None)
+    assert paths(workflow) == {"beside": True, None: False}
+    rollback(workflow, 2, by=None)
+    assert paths(workflow) == {"beside": True, "in": True}
+
+
+def _triggers_of(workflow: Workflow) -> dict[str, Any]:
+    return {"triggers": workflow.definition["triggers"]}
 
 
 def test_a_stale_edit_count_is_a_conflict_and_changes_nothing() -> None:

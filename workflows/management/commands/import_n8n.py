@@ -14,7 +14,7 @@ from django.db import transaction
 from workflows.integrations.n8n.files import MAX_FILE, read_exported
 from workflows.integrations.n8n.report import FIDELITIES, summary, table
 from workflows.integrations.n8n.source import NotAWorkflow, read_workflow
-from workflows.management import owners
+from workflows.management import files, owners
 from workflows.services.n8n_import import (
     FILE,
     UNIQUE_ID,
@@ -31,9 +31,10 @@ STDIN = "standard input"
 class Command(BaseCommand):
     help = (
         "Import workflows that n8n exported (- is standard input): a file with one, a "
-        "list of them, or what its API answers. They become drafts: nothing starts "
-        "before somebody publishes them. The report says what became of each node. "
-        "Exit status 1 when any could not be read; the others are imported."
+        "list of them, or what its API answers; a folder is its *.json files. They "
+        "become drafts: nothing starts before somebody publishes them. The report says "
+        "what became of each node. Exit status 1 when any could not be read; the "
+        "others are imported."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -50,9 +51,10 @@ class Command(BaseCommand):
         )
         parser.add_argument("--json", action="store_true", help="For programs.")
 
-    def handle(self, *, files: list[str], **options: Any) -> None:
+    def handle(self, **options: Any) -> None:
         """Imports each workflow by itself; exits with 1 when one could not be."""
-        given = [item for file in files for item in _given(file)]
+        names = files.files_of(options["files"], (".json",))
+        given = [item for file in names for item in _given(file)]
         dry_run = bool(options["dry_run"])
         with unit_of_work():
             found = import_all(
@@ -64,15 +66,16 @@ class Command(BaseCommand):
             )
             if dry_run:
                 transaction.set_rollback(True)
-        if options["json"]:
-            data = {
-                "dry_run": dry_run,
-                "counts": _counts(found),
-                "workflows": [as_data(item, real=not dry_run) for item in found],
-            }
-            self.stdout.write(json.dumps(data, indent=2))
-        else:
-            self._tell(found, dry_run=dry_run)
+        with files.telling():
+            if options["json"]:
+                data = {
+                    "dry_run": dry_run,
+                    "counts": _counts(found),
+                    "workflows": [as_data(item, real=not dry_run) for item in found],
+                }
+                self.stdout.write(json.dumps(data, indent=2))
+            else:
+                self._tell(found, dry_run=dry_run)
         if any(item.outcome == "failed" for item in found):
             sys.exit(1)
 
@@ -128,7 +131,7 @@ def _counts(found: list[Imported]) -> dict[str, int]:
 def _given(file: str) -> Iterator[Given]:
     name = STDIN if file == "-" else Path(file).name
     try:
-        raw = _read(file)
+        raw = files.read(file, MAX_FILE)
     except OSError as error:
         said = f"cannot be read: {error.strerror}"
         yield Given(Origin(FILE, file), error=said, code="UNREADABLE")
@@ -146,10 +149,3 @@ def _given(file: str) -> Iterator[Given]:
         # An id of n8n's that is random finds the workflow again, whatever its file.
         id_ = source.id if len(source.id) >= UNIQUE_ID else here
         yield Given(Origin(FILE, id_), source)
-
-
-def _read(file: str) -> bytes:
-    if file == "-":
-        return sys.stdin.buffer.read(MAX_FILE + 1)
-    with Path(file).open("rb") as opened:
-        return opened.read(MAX_FILE + 1)

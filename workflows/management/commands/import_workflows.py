@@ -15,7 +15,7 @@ from django.core.management.base import BaseCommand, CommandParser
 from django.db import transaction
 
 from workflows.definition import Problem
-from workflows.management import owners
+from workflows.management import files, owners
 from workflows.models import Trigger
 from workflows.services import (
     DocumentError,
@@ -45,9 +45,10 @@ class Source:
 
 class Command(BaseCommand):
     help = (
-        "Create or change workflows from YAML or JSON files (- is standard input). A "
-        "file may hold several documents. The workflow of a document is found by its "
-        "slug. Exit status 1 when any document failed; the others are imported."
+        "Create or change workflows from YAML or JSON files (- is standard input), or "
+        "all of a folder. A file may hold several documents. A document's workflow "
+        "is found by its slug. Exit status 1 when any document failed; the others are "
+        "imported."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -64,11 +65,12 @@ class Command(BaseCommand):
         )
         parser.add_argument("--json", action="store_true", help="For programs.")
 
-    def handle(self, *, files: list[str], publish: bool, **options: Any) -> None:
+    def handle(self, *, publish: bool, **options: Any) -> None:
         """Imports each document by itself; exits with 1 when one was refused."""
         dry_run = bool(options["dry_run"])
         report = Report(dry_run=dry_run)
-        sources = [source for file in files for source in _sources(file)]
+        names = files.files_of(options["files"], (".json", ".yaml", ".yml"))
+        sources = [source for file in names for source in _sources(file)]
         save = partial(
             save_document,
             by=None,
@@ -83,10 +85,11 @@ class Command(BaseCommand):
                 transaction.set_rollback(True)
         else:
             _import(sources, report, save)
-        if options["json"]:
-            self.stdout.write(json.dumps(report.data(), indent=2))
-        else:
-            self._tell(report)
+        with files.telling():
+            if options["json"]:
+                self.stdout.write(json.dumps(report.data(), indent=2))
+            else:
+                self._tell(report)
         if report.errors:
             sys.exit(1)
 
@@ -170,19 +173,12 @@ class Report:
 def _sources(file: str) -> Iterator[Source]:
     name = "standard input" if file == "-" else file
     try:
-        raw = _read(file)
+        raw = files.read(file, MAX_FILE)
     except OSError as error:
         yield Source(name, Loaded(1, error=f"cannot be read: {error.strerror}"))
         return
     for loaded in read_documents(raw, file):
         yield Source(name, loaded)
-
-
-def _read(file: str) -> bytes:
-    if file == "-":
-        return sys.stdin.buffer.read(MAX_FILE + 1)
-    with Path(file).open("rb") as opened:
-        return opened.read(MAX_FILE + 1)
 
 
 def _import(
