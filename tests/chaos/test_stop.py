@@ -142,4 +142,6 @@ def test_a_stop_while_it_still_starts_leaves_nothing_behind(start: Start) -> Non
 
 
 def test_an_idle_cluster_stops_long_before_the_grace_is_over(start: Start) -> None:
-    stop(start(**LONG), to_parent)
+    cluster = start(**LONG)
+    stop(cluster, to_parent)  # within PROMPT, which is less than the grace
+    assert cluster.pids() == set(), cluster.output
